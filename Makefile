@@ -1,0 +1,145 @@
+# Needletail's one Makefile: sources are found by folder, nothing is configured first.
+#
+#   make            builds the programs into $(O)/bin
+#   make run        builds and starts an all-in-one cluster (CONF=file for another configuration)
+#   make check      installs what is missing, builds and runs every test
+#   make bench      measures against the peers that are installed
+#   make fuzz       builds the fuzz targets (clang); make tidy: conventions and clang-tidy
+#
+# SAN=address,undefined builds with sanitizers; CC=clang with clang; O= is the build folder.
+
+SHELL := /bin/bash
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SAN ?=
+comma := ,
+variant := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+O ?= build/$(variant)
+PYTHON ?= /usr/bin/python3
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wformat=2 -Wwrite-strings -Wpointer-arith -Wvla -Wimplicit-fallthrough \
+	-Wframe-larger-than=4096 -Werror
+ifneq ($(findstring clang,$(CC)),)
+WARN += -Wthread-safety -Wno-gnu-statement-expression
+endif
+
+PKGS := libuv openssl zlib jansson libxml-2.0 libarchive
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lleveldb -linih -lisal -lpthread -lm -lrt
+
+# llhttp comes as C source in Debian 12's node-llhttp, and as a library later.
+ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
+PKG_CFLAGS += $(shell pkg-config --cflags libllhttp)
+PKG_LIBS += $(shell pkg-config --libs libllhttp)
+LLHTTP_SRC :=
+else
+PKG_CFLAGS += -I/usr/share/include/llhttp
+LLHTTP_SRC := $(wildcard /usr/share/llhttp/*.c)
+endif
+
+OPT ?= -O2 -g
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fno-common -fno-omit-frame-pointer
+ifeq ($(SAN),)
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+SANFLAGS := -fsanitize=$(SAN) -fno-sanitize-recover=all
+endif
+CFLAGS_ALL := -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -I. $(PKG_CFLAGS) -MMD -MP $(CFLAGS)
+LDFLAGS_ALL := $(SANFLAGS) -rdynamic $(LDFLAGS)
+
+VERSION := 0.1.0
+
+lib_src := $(wildcard lib/*/*.c) $(wildcard lib/task/switch_$(shell uname -m).S)
+room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c $(1)/*/*/*.c))
+obj = $(patsubst %,$(O)/%.o,$(basename $(1)))
+
+lib_obj := $(call obj,$(lib_src)) $(patsubst /usr/share/%.c,$(O)/%.o,$(LLHTTP_SRC))
+proxy_obj := $(call obj,$(call room_src,proxy))
+objectd_obj := $(call obj,$(call room_src,objectd))
+ringtool_obj := $(call obj,$(call room_src,ringtool))
+
+programs := $(if $(wildcard proxy/main.c),$(O)/bin/needletail-proxy) \
+	$(if $(wildcard objectd/main.c),$(O)/bin/needletail-objectd) \
+	$(if $(wildcard ringtool/main.c),$(O)/bin/ringtool)
+bench_programs := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
+
+unit_src := $(shell find tests/unit -name '*_test.c' 2>/dev/null)
+unit_helper_obj := $(call obj,$(filter-out $(unit_src),$(shell find tests/unit -name '*.c' 2>/dev/null)))
+unit_bin := $(patsubst tests/%.c,$(O)/tests/%,$(unit_src))
+
+.PHONY: all run check bench fuzz fuzz-replay tidy install clean deps unit bench-programs
+all: $(programs)
+
+bench-programs: $(bench_programs)
+
+$(O)/lib.a: $(lib_obj)
+	@rm -f $@ && ar rcs $@ $^
+$(O)/proxy.a: $(proxy_obj)
+	@rm -f $@ && ar rcs $@ $^
+$(O)/objectd.a: $(objectd_obj)
+	@rm -f $@ && ar rcs $@ $^
+$(O)/ringtool.a: $(ringtool_obj)
+	@rm -f $@ && ar rcs $@ $^
+
+$(O)/bin/needletail-%: $(O)/%/main.o $(O)/%.a $(O)/lib.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+$(O)/bin/ringtool: $(O)/ringtool/main.o $(O)/ringtool.a $(O)/lib.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -DNEEDLETAIL_VERSION='"$(VERSION)"' -c -o $@ $<
+$(O)/%.o: %.S
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+$(O)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu17 $(OPT) $(HARDEN) $(SANFLAGS) $(PKG_CFLAGS) -c -o $@ $<
+
+# A test of proxy/x/y.c is tests/unit/proxy/x/y_test.c, and links that room's archive.
+unit_archives = $(foreach room,proxy objectd ringtool,$(if $(findstring tests/unit/$(room)/,$(1)),$(O)/$(room).a)) $(O)/lib.a
+.SECONDEXPANSION:
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(unit_helper_obj) $$(call unit_archives,tests/unit/$$*)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(PKG_LIBS)
+
+# Builds and runs the unit tests (UNIT=pattern for some).
+unit: $(filter %$(UNIT)%,$(unit_bin))
+	@for t in $^; do echo "== $$t"; ASAN_OPTIONS=detect_stack_use_after_return=0 $$t || exit 1; done
+
+$(O)/bench/%: tests/bench/%.c $(O)/lib.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(O)/lib.a $(PKG_LIBS)
+
+# Fuzz targets: tests/fuzz/NAME_fuzz.c with LLVMFuzzerTestOneInput; corpus in tests/fuzz/corpus/NAME/.
+# `make fuzz` builds them with libFuzzer; replay links tests/fuzz/replay.c instead of libFuzzer.
+fuzz_src := $(wildcard tests/fuzz/*_fuzz.c)
+fuzz_archives := $(O)/proxy.a $(O)/objectd.a $(O)/ringtool.a $(O)/lib.a
+fuzz_replay_bin := $(patsubst tests/fuzz/%.c,$(O)/fuzz-replay/%,$(fuzz_src))
+$(O)/fuzz-replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $$(fuzz_archives)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+fuzz-replay: $(fuzz_replay_bin)
+	@for t in $^; do n=$$(basename $$t _fuzz); $$t tests/fuzz/corpus/$$n || exit 1; done
+
+ifneq ($(findstring fuzzer,$(FUZZING)),)
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $$(fuzz_archives)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+fuzz-programs: $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
+endif
+fuzz:
+	$(MAKE) CC=clang SAN=address,undefined FUZZING=fuzzer O=build/fuzz CFLAGS=-fsanitize=fuzzer-no-link fuzz-programs
+
+clean:
+	rm -rf build
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+.SECONDARY:

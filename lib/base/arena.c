@@ -1,0 +1,121 @@
+/* Arenas: chunks of memory that are freed together. The first chunk comes from a small cache, so a
+ * request's arena usually costs no malloc. */
+#include "lib/base/arena.h"
+
+enum { CHUNK_SIZE = 8 * KIB, CACHE_MAX = 64, ALIGN = 16 };
+
+struct chunk {
+	struct chunk *next;
+	size_t size;
+};
+
+struct arena {
+	struct chunk first;
+	struct chunk *chunks;           /* later ones, newest first */
+	char *at, *end;
+	size_t used;
+};
+
+_Static_assert(sizeof(struct arena) % ALIGN == 0, "the first allocation must be aligned");
+
+static struct {
+	struct arena *arena[CACHE_MAX];
+	int n;
+} cache;
+
+struct arena *arena_new(void)
+{
+	struct arena *a = cache.n > 0 ? cache.arena[--cache.n] : xmalloc(CHUNK_SIZE);
+
+	a->first.size = CHUNK_SIZE;
+	a->chunks = NULL;
+	a->at = (char *)(a + 1);
+	a->end = (char *)a + CHUNK_SIZE;
+	a->used = 0;
+	return a;
+}
+
+void arena_free(struct arena *a)
+{
+	if (!a)
+		return;
+	while (a->chunks) {
+		struct chunk *next = a->chunks->next;
+
+		free(a->chunks);
+		a->chunks = next;
+	}
+	if (cache.n < CACHE_MAX)
+		cache.arena[cache.n++] = a;
+	else
+		free(a);
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	a->used += size;
+	if (size <= (size_t)(a->end - a->at)) {
+		void *p = a->at;
+
+		a->at += size;
+		return p;
+	}
+	bool big = size > CHUNK_SIZE / 4;
+	size_t want = sizeof(struct chunk) + (big ? size : CHUNK_SIZE);
+	struct chunk *c = xmalloc(want);
+
+	c->size = want;
+	c->next = a->chunks;
+	a->chunks = c;
+	char *p = (char *)(c + 1);
+	if (!big) {
+		a->at = p + size;
+		a->end = (char *)c + want;
+	}
+	return p;
+}
+
+void *arena_zalloc(struct arena *a, size_t size)
+{
+	return memset(arena_alloc(a, size), 0, size);
+}
+
+struct str arena_str(struct arena *a, struct str s)
+{
+	char *p = arena_alloc(a, s.n + 1);
+
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	p[s.n] = 0;
+	return str_of(p, s.n);
+}
+
+char *arena_cstr(struct arena *a, struct str s)
+{
+	return (char *)arena_str(a, s).p;
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	char small[256];
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	int n = vsnprintf(small, sizeof small, fmt, ap);
+	assert(n >= 0);
+	char *p = arena_alloc(a, (size_t)n + 1);
+	if ((size_t)n < sizeof small)
+		memcpy(p, small, (size_t)n + 1);
+	else
+		vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	va_end(ap);
+	return str_of(p, (size_t)n);
+}
+
+size_t arena_used(const struct arena *a)
+{
+	return a->used;
+}
