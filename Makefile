@@ -138,6 +138,10 @@ endif
 fuzz:
 	$(MAKE) CC=clang SAN=address,undefined FUZZING=fuzzer O=build/fuzz CFLAGS=-fsanitize=fuzzer-no-link fuzz-programs
 
+# Installs the Debian packages that are missing, for building and for testing.
+deps:
+	@tests/tools/deps.sh check
+
 clean:
 	rm -rf build
 

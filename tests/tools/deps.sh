@@ -1,0 +1,120 @@
+#!/bin/bash
+# Installs the Debian packages that are missing: deps.sh build|check|bench
+#
+# Asks dpkg first, so that it is instant and needs no rights when nothing is missing. Daemons that
+# come with test packages (Swift, memcached, nginx) are not started and not enabled: tests start
+# what they need themselves. "a|b" means either; the first one that apt knows is installed.
+set -euo pipefail
+
+build="gcc make pkg-config|pkgconf python3 libuv1-dev libleveldb-dev libssl-dev zlib1g-dev
+	libjansson-dev libinih-dev libxml2-dev libarchive-dev libisal-dev libxxhash-dev
+	libllhttp-dev|node-llhttp"
+check="clang clang-tidy libclang-rt-dev libcmocka-dev python3-pytest python3-requests
+	python3-swiftclient python3-openstackclient python3-keystoneclient rclone curl openssl
+	python3-swift swift-proxy swift-account swift-container swift-object memcached"
+bench="curl memcached python3-swift swift-proxy swift-account swift-container swift-object
+	nginx-light|nginx"
+daemons="swift-proxy swift-account swift-container swift-object memcached nginx nginx-light"
+
+say() { echo "deps.sh: $*" >&2; }
+
+# installed NAME...: prints those of the names that dpkg has installed.
+installed() {
+	{ dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } |
+		sed -n 's/^installed //p'
+}
+
+# Prints what is wanted and not there, one "a|b" a line.
+missing() {
+	local have want name found
+	have=" $(installed $(tr '|' ' ' <<<"$*") | tr '\n' ' ')"
+	for want in "$@"; do
+		found=
+		for name in ${want//|/ }; do
+			[[ $have == *" $name "* ]] && found=1
+		done
+		[ -n "$found" ] || echo "$want"
+	done
+}
+
+# The first name of each "a|b" that apt can install.
+choose() {
+	local want name chosen
+	for want in "$@"; do
+		chosen=${want%%|*}
+		for name in ${want//|/ }; do
+			if apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then
+				chosen=$name
+				break
+			fi
+		done
+		echo "$chosen"
+	done
+}
+
+# Runs apt with Debian's own switch against starting daemons, left as it was found.
+install_quietly() {
+	local policy=/usr/sbin/policy-rc.d made=
+	if [ ! -e $policy ]; then
+		$as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+		made=1
+	fi
+	local rc=0
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+		-o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 install "$@" >"$log" 2>&1 || rc=$?
+	[ -z "$made" ] || $as_root rm -f $policy
+	return $rc
+}
+
+main() {
+	local wanted
+	case "${1:-}" in
+	build) wanted=$build ;;
+	check) wanted="$build $check" ;;
+	bench) wanted="$build $bench" ;;
+	*) say "usage: deps.sh build|check|bench"; exit 2 ;;
+	esac
+	if ! command -v dpkg-query >/dev/null; then
+		say "this is not Debian: make sure that these are installed:" $wanted
+		exit 0
+	fi
+	local lacking
+	lacking=$(missing $wanted)
+	[ -n "$lacking" ] || exit 0
+
+	as_root=
+	if [ "$(id -u)" != 0 ]; then
+		as_root="sudo -n"
+		if ! sudo -n true 2>/dev/null; then
+			if [ -t 0 ] && command -v sudo >/dev/null; then
+				as_root=sudo
+			else
+				say "these packages are missing and installing them needs root:" $lacking
+				exit 1
+			fi
+		fi
+	fi
+	log=$(mktemp)
+	trap 'rm -f "$log"' EXIT
+	say "installing" $lacking
+	if ! $as_root apt-get -qq -o DPkg::Lock::Timeout=600 update >"$log" 2>&1; then
+		say "apt-get update failed, trying with the lists that are there: $(grep -m1 -E '^[EW]:' "$log")"
+	fi
+	local names before
+	names=$(choose $lacking)
+	before=$(installed $daemons)
+	if ! install_quietly $names; then
+		say "apt-get could not install" $names
+		tail -n 20 "$log" >&2
+		exit 1
+	fi
+	[ -d /run/systemd/system ] || exit 0
+	local package unit
+	for package in $(grep -vxF -e "$before" < <(installed $daemons)); do
+		for unit in $(dpkg -L "$package" | sed -n 's,.*/systemd/system/\([^@]*\)\.service$,\1,p'); do
+			$as_root systemctl disable --quiet "$unit" 2>/dev/null || true
+		done
+	done
+}
+
+main "$@"
