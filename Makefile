@@ -24,6 +24,8 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-st
 	-Wframe-larger-than=4096 -Werror
 ifneq ($(findstring clang,$(CC)),)
 WARN += -Wthread-safety -Wno-gnu-statement-expression
+else
+WARN += -Wno-dangling-pointer
 endif
 
 PKGS := libuv openssl zlib jansson libxml-2.0 libarchive
