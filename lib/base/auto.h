@@ -21,5 +21,8 @@
 #define TAKE(p) ({ __typeof__(p) take_value = (p); (p) = NULL; take_value; })
 
 DEFINE_AUTO(free, void *, free);
-static inline void auto_chars_end(char **p) { free(*p); }
+static inline void auto_chars_end(char **p)
+{
+	free(*p);
+}
 typedef char *auto_chars;

@@ -8,10 +8,10 @@ struct body {
 	/* The next bytes: 1 with a non-empty chunk that stays valid until the next call (or close),
 	 * 0 at the end (then and later), or negative errno: -EPIPE when the sender stopped early,
 	 * -EBADMSG for broken framing, -ETIMEDOUT, -ECANCELED, -EIO, -EFBIG. */
-	waits int (*next)(struct body *b, struct str *ret_chunk);
+	int (*next)(struct body *b, struct str *ret_chunk);
 	/* Lets go of what the body holds (connections, files); called once, also after errors, and
 	 * before the end when the receiver has enough. May be NULL. */
-	waits void (*close)(struct body *b);
+	void (*close)(struct body *b);
 	/* Bytes still to come, or -1 when that is not known. */
 	int64_t left;
 	/* Trailer fields; filled, if there are any, when next has returned 0. May be NULL. */
@@ -25,7 +25,7 @@ waits static inline int body_next(struct body *b, struct str *ret_chunk)
 waits static inline void body_close(struct body *b)
 {
 	if (b && b->close) {
-		waits void (*fn)(struct body *) = b->close;
+		void (*fn)(struct body *) = b->close;
 
 		b->close = NULL;
 		fn(b);

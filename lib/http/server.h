@@ -30,11 +30,11 @@ struct http_server_options {
 	struct tls_server *tls;         /* NULL: plain */
 	/* Answers one request. Runs in a task with a fresh arena; a status of 0 afterwards is our bug
 	 * and becomes 500. The response body is pulled after it returned. */
-	waits void (*handle)(void *arg, struct request *req, struct response *res);
+	void (*handle)(void *arg, struct request *req, struct response *res);
 	/* After the response was sent or failed (error < 0: client gone, -ETIMEDOUT …): access log.
 	 * bytes_in: body bytes read. May be NULL. Also called for requests that the server itself
 	 * refused (parse errors), with whatever of the request is known. */
-	waits void (*done)(void *arg, struct request *req, struct response *res, int error,
+	void (*done)(void *arg, struct request *req, struct response *res, int error,
 			   uint64_t bytes_in);
 	void *arg;
 };
