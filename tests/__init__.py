@@ -1,0 +1,1 @@
+"""The tests of Needletail; docs/testing.md says what is where."""

@@ -1,0 +1,1 @@
+"""What the Python tests stand on; see README.md in this folder."""
