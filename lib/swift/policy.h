@@ -1,0 +1,36 @@
+/* Storage policies and the hash path prefix and suffix: what swift.conf holds in Swift, read from the
+ * [swift-hash] and [storage-policy:N] sections of needletail.conf (or a swift.conf). */
+#pragma once
+#include "lib/base/fault.h"
+#include "lib/ring/ring.h"
+
+enum { POLICIES_MAX = 32 };
+
+struct policy {
+	unsigned index;
+	struct str name;
+	struct str aliases;             /* comma-separated, including the name */
+	bool is_default, deprecated;
+	struct ring *ring;              /* object ring; NULL where the program needs none */
+};
+
+struct cluster {
+	struct str hash_prefix, hash_suffix;
+	struct policy policies[POLICIES_MAX];
+	unsigned policy_count;
+	struct ring *account_ring, *container_ring;
+	char *ring_dir;
+};
+
+/* By index, NULL when there is none; by name or alias without case; the default one. */
+const struct policy *cluster_policy(const struct cluster *c, unsigned index);
+const struct policy *cluster_policy_named(const struct cluster *c, struct str name);
+const struct policy *cluster_default_policy(const struct cluster *c);
+
+/* Loads account.ring.gz, container.ring.gz and object[-N].ring.gz of all policies from ring_dir. */
+int cluster_load_rings(struct cluster *c, struct fault *why);
+/* Loads those whose file changed since (modification time, size, inode): how many changed, or an
+ * error with the old rings kept. */
+int cluster_reload_rings(struct cluster *c, struct fault *why);
+/* "object" or "object-1". */
+void policy_ring_name(unsigned index, char name[16]);
