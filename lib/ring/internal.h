@@ -4,10 +4,9 @@
 
 enum ring_tier { TIER_REGION, TIER_ZONE, TIER_SERVER, TIER_COUNT };
 
-/* A device that held a partition before; sorted by part, newest first within one. */
-struct ring_moved {
-	uint32_t part, dev;
-};
+/* Where a ring file keeps the previous owners: in the metadata of format 1, a section in format 2. */
+#define RING_PREVIOUS_KEY "needletail_previous"
+#define RING_PREVIOUS_SECTION "needletail/previous"
 
 struct ring {
 	unsigned refs;

@@ -29,6 +29,11 @@ struct ring_dev {
 	char *meta;
 };
 
+/* A device that held a partition before and does not now. */
+struct ring_moved {
+	uint32_t part, dev;
+};
+
 struct ring;
 
 /* Reads a ring file. 0, or -errno with the reason in why (may be NULL): -ENOENT and its kin when the

@@ -223,32 +223,50 @@ static int table_take(struct ring *r, struct buf *raw, size_t offset, uint64_t b
 	return 0;
 }
 
-static int moved_order(const void *a, const void *b)
+/* A number of 7 bits a byte, low ones first. */
+static int varint_read(struct str *from, uint64_t *ret)
 {
-	const struct ring_moved *x = a, *y = b;
+	uint64_t v = 0;
 
-	return x->part < y->part ? -1 : x->part > y->part;
+	for (unsigned shift = 0; from->n > 0 && shift < 35; shift += 7) {
+		unsigned char c = (unsigned char)*from->p;
+
+		*from = str_skip(*from, 1);
+		v |= (uint64_t)(c & 0x7f) << shift;
+		if (c < 0x80) {
+			*ret = v;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
-/* Previous owners: base64 of pairs (partition, device), each a big-endian u32, ordered by partition;
- * our own addition, which Swift ignores. Devices that have gone since are left out. */
-static int moved_fill(struct ring *r, struct str text, struct fault *why)
+/* Previous owners (ring_write.c says how they are written). Devices that have gone are left out. */
+static int moved_fill(struct ring *r, struct str from, struct fault *why)
+{
+	uint64_t part = 0, step, dev;
+
+	r->moved = xcalloc(from.n / 2 + 1, sizeof *r->moved);
+	while (from.n > 0) {
+		if (varint_read(&from, &step) < 0 || varint_read(&from, &dev) < 0 ||
+		    (part += step) >= ring_partitions(r))
+			return fault_set(why, -EINVAL, "has damaged records of previous owners");
+		if (dev < r->devs_n && r->devs[dev])
+			r->moved[r->moved_n++] = (struct ring_moved){ (uint32_t)part, (uint32_t)dev };
+	}
+	return 0;
+}
+
+static int moved_fill_text(struct ring *r, const json_t *text, struct fault *why)
 {
 	CLEANUP(buf_done) struct buf b = BUF(RAW_BYTES_MAX);
 
-	if (base64_decode(&b, text) < 0 || b.n % 8)
+	if (!text)
+		return 0;
+	if (!json_is_string(text) ||
+	    base64_decode(&b, str_of(json_string_value(text), json_string_length(text))) < 0)
 		return fault_set(why, -EINVAL, "has damaged records of previous owners");
-	r->moved = xcalloc(b.n / 8 + 1, sizeof *r->moved);
-	for (size_t i = 0; i < b.n / 8; i++) {
-		struct ring_moved *m = &r->moved[r->moved_n];
-
-		m->part = (uint32_t)be_read(b.p + 8 * i, 4);
-		m->dev = (uint32_t)be_read(b.p + 8 * i + 4, 4);
-		if (m->part >= ring_partitions(r) || (r->moved_n > 0 && moved_order(m - 1, m) > 0))
-			return fault_set(why, -EINVAL, "has damaged records of previous owners");
-		r->moved_n += m->dev < r->devs_n && r->devs[m->dev];
-	}
-	return 0;
+	return moved_fill(r, buf_str(&b), why);
 }
 
 static json_t *json_of(const char *p, size_t n)
@@ -281,9 +299,7 @@ static int parse_v1(struct ring *r, struct buf *raw, struct fault *why)
 	bool is_big = order ? !strcmp(order, "big") : machine_is_big;
 	if (!is_big && machine_is_big)
 		return fault_set(why, -ENOTSUP, "is little-endian, which this machine does not read");
-	json_t *moved = json_object_get(meta, "needletail_previous");
-	if (json_is_string(moved))
-		err = moved_fill(r, str_of(json_string_value(moved), json_string_length(moved)), why);
+	err = moved_fill_text(r, json_object_get(meta, RING_PREVIOUS_KEY), why);
 	err = err ?: table_take(r, raw, at, raw->n - at, 2, is_big, why);
 	if (!err && r->rows != rows)
 		return fault_set(why, -EINVAL, "has %u rows where its metadata says %" PRId64, r->rows, rows);
@@ -358,7 +374,7 @@ static int parse_v2(struct ring *r, struct buf *raw, struct fault *why)
 		err = fault_set(why, -EINVAL, "\"dev_id_bytes\" is not 2, 4 or 8");
 	if (err)
 		return err;
-	err = section_find(index, "needletail/previous", raw, &text, why);
+	err = section_find(index, RING_PREVIOUS_SECTION, raw, &text, why);
 	if (err != -ENOENT)
 		err = err ?: moved_fill(r, text, why);
 	if (err && err != -ENOENT)
