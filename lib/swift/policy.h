@@ -27,6 +27,16 @@ const struct policy *cluster_policy(const struct cluster *c, unsigned index);
 const struct policy *cluster_policy_named(const struct cluster *c, struct str name);
 const struct policy *cluster_default_policy(const struct cluster *c);
 
+/* Adds [swift-hash] and [storage-policy:N] to what a program reads, and afterwards makes the cluster of
+ * what was read (swift_conf not NULL: of that file instead). Rings are not loaded; at a reload call it
+ * with the same struct: rings of policies that still exist stay. Without any policy section there is
+ * one, "Policy-0". ring_dir is copied. 0 or -EINVAL … with the reason. */
+struct conf_spec;
+void cluster_add_conf(struct conf_spec *spec);
+int cluster_configure(struct cluster *c, const char *ring_dir, const char *swift_conf,
+		      struct fault *why) must_check;
+void cluster_done(struct cluster *c);
+
 /* Loads account.ring.gz, container.ring.gz and object[-N].ring.gz of all policies from ring_dir. */
 int cluster_load_rings(struct cluster *c, struct fault *why);
 /* Loads those whose file changed since (modification time, size, inode): how many changed, or an
