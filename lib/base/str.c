@@ -226,5 +226,6 @@ bool str_eq_secret(struct str a, struct str b)
 		return false;
 	for (size_t i = 0; i < a.n; i++)
 		differs |= (unsigned char)(a.p[i] ^ b.p[i]);
-	return __extension__({ __asm__ volatile("" : "+r"(differs)); differs == 0; });
+	__asm__ volatile("" : "+r"(differs));    /* keeps the compiler from leaving early */
+	return differs == 0;
 }

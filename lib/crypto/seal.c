@@ -1,0 +1,93 @@
+/* Sealed text by AES-256-GCM with a nonce derived from the content. */
+#include "lib/crypto/seal.h"
+#include "lib/base/encode.h"
+#include "lib/crypto/digest.h"
+
+#include <openssl/evp.h>
+
+enum { NONCE = 12, TAG = 16, VERSION = 1, SEALED_MAX = 16 * KIB };
+
+void seal_keys_add(struct seal_keys *k, struct str secret)
+{
+	assert(k->n < SEAL_KEYS_MAX);
+	hmac_of(DIGEST_SHA256, S("needletail seal key"), secret, k->key[k->n++]);
+}
+
+static void nonce_of(const unsigned char *key, struct str purpose, struct str content, unsigned char nonce[NONCE])
+{
+	CLEANUP(buf_done) struct buf b = BUF(purpose.n + content.n + 16);
+	unsigned char mac[SHA256_SIZE];
+
+	buf_add_str(&b, purpose);
+	buf_add_char(&b, 0);
+	buf_add_str(&b, content);
+	hmac_of(DIGEST_SHA256, str_of((const char *)key, SEAL_KEY_SIZE), buf_str(&b), mac);
+	memcpy(nonce, mac, NONCE);
+}
+
+void seal_make(const struct seal_keys *k, struct str purpose, struct str content, struct buf *to)
+{
+	CLEANUP(buf_done) struct buf raw = BUF(SEALED_MAX);
+	unsigned char nonce[NONCE];
+	int n;
+
+	assert(k->n > 0 && content.n <= SEALED_MAX - 64);
+	nonce_of(k->key[0], purpose, content, nonce);
+	buf_add_char(&raw, VERSION);
+	buf_add(&raw, nonce, NONCE);
+	unsigned char *out = (unsigned char *)buf_reserve(&raw, content.n + TAG);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
+	assert(out && ctx);
+	if (EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, k->key[0], nonce) != 1 ||
+	    EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose.p, (int)purpose.n) != 1 ||
+	    EVP_EncryptUpdate(ctx, out, &n, (const unsigned char *)content.p, (int)content.n) != 1 ||
+	    EVP_EncryptFinal_ex(ctx, out + n, &n) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG, out + content.n) != 1)
+		unreachable("AES-GCM of bounded content");
+	EVP_CIPHER_CTX_free(ctx);
+	raw.n += content.n + TAG;
+	size_t before = to->n;
+	base64_encode(to, raw.p, raw.n);
+	for (size_t i = before; i < to->n; i++)
+		to->p[i] = to->p[i] == '+' ? '-' : to->p[i] == '/' ? '_' : to->p[i];
+	while (to->n > before && to->p[to->n - 1] == '=')
+		to->p[--to->n] = 0;
+}
+
+static int open_with(const unsigned char *key, struct str purpose, struct str raw, struct buf *ret)
+{
+	const unsigned char *nonce = (const unsigned char *)raw.p + 1, *body = nonce + NONCE;
+	int len = (int)(raw.n - 1 - NONCE - TAG), n = 0;
+
+	buf_clear(ret);
+	unsigned char *out = (unsigned char *)buf_reserve(ret, (size_t)len);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
+	assert(ctx);
+	bool good = out && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+		    EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose.p, (int)purpose.n) == 1 &&
+		    EVP_DecryptUpdate(ctx, out, &n, body, len) == 1 &&
+		    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(body + len)) == 1 &&
+		    EVP_DecryptFinal_ex(ctx, out + n, &n) == 1;
+	EVP_CIPHER_CTX_free(ctx);
+	if (!good)
+		return -EBADMSG;
+	ret->n += (size_t)len;
+	ret->p[ret->n] = 0;
+	return 0;
+}
+
+int seal_open(const struct seal_keys *k, struct str purpose, struct str sealed, struct buf *ret_content)
+{
+	CLEANUP(buf_done) struct buf raw = BUF(SEALED_MAX);
+
+	if (sealed.n > SEALED_MAX || base64_decode(&raw, sealed) < 0 || buf_failed(&raw) ||
+	    raw.n < 1 + NONCE + TAG || raw.p[0] != VERSION)
+		return -EBADMSG;
+	for (unsigned i = 0; i < k->n; i++)
+		if (open_with(k->key[i], purpose, buf_str(&raw), ret_content) == 0)
+			return 0;
+	buf_clear(ret_content);
+	return -EBADMSG;
+}
