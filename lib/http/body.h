@@ -1,6 +1,7 @@
 /* A body is pulled: whoever wants bytes asks for the next chunk. Request and response bodies are the
  * same thing; a middleware that changes a body wraps it. */
 #pragma once
+#include "lib/base/buf.h"
 #include "lib/http/headers.h"
 #include "lib/task/task.h"
 
