@@ -116,9 +116,10 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(unit_helper_obj) $$(call unit_archives,
 unit: $(filter %$(UNIT)%,$(unit_bin))
 	@for t in $^; do echo "== $$t"; ASAN_OPTIONS=detect_stack_use_after_return=0 $$t || exit 1; done
 
-$(O)/bench/%: tests/bench/%.c $(O)/lib.a
+# A bench program is tests/bench/NAME.c and what is in the folder tests/bench/NAME/, if there is one.
+$(O)/bench/%: $(O)/tests/bench/%.o $$(call obj,$$(wildcard tests/bench/$$*/*.c)) $(O)/lib.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(O)/lib.a $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
 # Fuzz targets: tests/fuzz/NAME_fuzz.c with LLVMFuzzerTestOneInput; corpus in tests/fuzz/corpus/NAME/.
 # `make fuzz` builds them with libFuzzer; replay links tests/fuzz/replay.c instead of libFuzzer.
