@@ -23,7 +23,8 @@ struct backend_path {
 	uint32_t partition;
 	struct str account, container, object;
 };
-/* 0, or -EINVAL (with what is wrong in why as Swift says it: 400). */
+/* 0, -EINVAL (Swift answers 400 "Invalid path: …"), or -EILSEQ (412). NULs are allowed in names, they
+ * mark reserved ones; not in the device. */
 int backend_path_parse(struct arena *a, struct str raw, struct backend_path *ret);
 struct str backend_path_quote(struct arena *a, struct str device, uint32_t partition, struct str account,
 			      struct str container, struct str object);

@@ -17,7 +17,8 @@ struct timestamp timestamp_of_us(int64_t us);
 static inline bool timestamp_is_set(struct timestamp a) { return a.t != 0; }
 /* <0, 0, >0 */
 int timestamp_cmp(struct timestamp a, struct timestamp b);
-/* Accepts both forms, and any number of decimals as Swift does (cut to five). 0 or -EINVAL. */
+/* Accepts both forms, and any number of decimals as Swift does (rounded to five).
+ * 0 or -EINVAL (also for times at or beyond 10^10 s). */
 int timestamp_parse(struct str s, struct timestamp *ret);
 /* "1402464677.04188", without offset / with "_offset" when there is one. */
 void timestamp_normal(struct timestamp ts, char text[TIMESTAMP_SIZE]);
