@@ -23,12 +23,20 @@ void conn_consume(struct conn *c, size_t n);
 /* Waits for more bytes (appends to conn_data; the buffer holds up to 64 KiB, more when reserved):
  * 1, 0 at the end of the stream, -ENOBUFS when the buffer is full, -ETIMEDOUT, -ECONNRESET, … */
 waits must_check int conn_fill(struct conn *c, uint64_t timeout_ms);
+/* Asks for room of n bytes (up to 256 KiB) from the next fill on, for large bodies; 0: the usual. */
+void conn_reserve(struct conn *c, size_t n);
 /* Reads into the caller's memory (buffered bytes first): count, 0 at the end, or negative. */
 waits must_check ssize_t conn_read(struct conn *c, void *p, size_t n, uint64_t timeout_ms);
 
 /* Writes everything: 0 or negative. timeout_ms bounds each period without progress. */
 waits must_check int conn_write(struct conn *c, const void *p, size_t n, uint64_t timeout_ms);
 waits must_check int conn_writev(struct conn *c, struct iovec *iov, unsigned n, uint64_t timeout_ms);
+
+/* Ends the sending direction: 0 or negative. The peer reads the end once it has read everything. */
+waits must_check int conn_shutdown(struct conn *c, uint64_t timeout_ms);
+
+/* The task is cancelled when the peer resets the connection while nobody reads; NULL: nobody is. */
+void conn_watch(struct conn *c, struct task *t);
 
 /* Hands the connection to the loop while nothing is expected soon: its buffer is released; on_event is
  * called once, outside of a task, when bytes, the end or the timeout come (timed_out). */

@@ -1,0 +1,69 @@
+/* Read buffers in two sizes, pooled: taking one is popping a stack. */
+#include "lib/net/internal.h"
+
+enum { SIZES = 2, KEEP_MAX = 64 };
+
+static const uint32_t size_of[SIZES] = { BUFFER_SIZE, BUFFER_SIZE_BIG };
+static struct {
+	char *p[SIZES][KEEP_MAX];
+	unsigned n[SIZES];
+} pool;
+
+/* Of the big ones fewer are kept: 16 are 4 MiB. */
+static const unsigned keep[SIZES] = { KEEP_MAX, 16 };
+
+void inbuf_take(struct inbuf *b, size_t size)
+{
+	int i = size > BUFFER_SIZE;
+
+	assert(!b->p && size <= BUFFER_SIZE_BIG);
+	b->p = pool.n[i] ? pool.p[i][--pool.n[i]] : xmalloc(size_of[i]);
+	b->start = b->end = 0;
+	b->cap = size_of[i];
+}
+
+void inbuf_give(struct inbuf *b)
+{
+	if (!b->p)
+		return;
+	int i = b->cap > BUFFER_SIZE;
+
+	if (pool.n[i] < keep[i])
+		pool.p[i][pool.n[i]++] = b->p;
+	else
+		free(b->p);
+	*b = (struct inbuf){ 0 };
+}
+
+void inbuf_grow(struct inbuf *b, size_t size)
+{
+	struct inbuf bigger = { 0 };
+
+	if (b->p && b->cap >= size)
+		return;
+	inbuf_take(&bigger, size);
+	bigger.end = (uint32_t)inbuf_n(b);
+	if (bigger.end)
+		memcpy(bigger.p, b->p + b->start, bigger.end);
+	inbuf_give(b);
+	*b = bigger;
+}
+
+void inbuf_consume(struct inbuf *b, size_t n)
+{
+	assert(n <= inbuf_n(b));
+	b->start += (uint32_t)n;
+	if (b->start == b->end)
+		inbuf_give(b);
+}
+
+void inbuf_compact(struct inbuf *b)
+{
+	size_t n = inbuf_n(b);
+
+	if (b->start == 0)
+		return;
+	memmove(b->p, b->p + b->start, n);
+	b->start = 0;
+	b->end = (uint32_t)n;
+}
