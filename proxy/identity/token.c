@@ -1,0 +1,80 @@
+/* Making and opening tokens. */
+#include "lib/conf/conf.h"
+#include "lib/base/clock.h"
+#include "proxy/identity/token.h"
+
+struct token_conf {
+	struct conf_list token_keys;
+};
+
+static struct token_conf conf;
+static const struct conf_option options[] = {
+	{ .key = "token_keys", .type = CONF_LIST, .at = offsetof(struct token_conf, token_keys), .text = "",
+	  .secret = true,
+	  .help = "One or two secrets that tokens are sealed with, the same on every proxy. The first seals, "
+		  "both open: to change a secret, put the new one first, reload all proxies, and drop the "
+		  "old one when the last token made with it has expired. Without any, one is derived from "
+		  "the hash path prefix and suffix." },
+	OPT_END,
+};
+const struct conf_section token_section = {
+	.name = "identity",
+	.help = "Tokens and who may get one.",
+	.options = options,
+	.into = &conf,
+	.size = sizeof conf,
+};
+
+enum { TOKEN_MAX = 4 * KIB };
+
+const struct seal_keys *token_keys_get(struct proxy *p)
+{
+	static struct seal_keys keys;
+
+	if (keys.n > 0)
+		return &keys;
+	for (unsigned i = 0; i < conf.token_keys.count && i < SEAL_KEYS_MAX; i++)
+		seal_keys_add(&keys, conf.token_keys.items[i]);
+	if (keys.n == 0) {
+		CLEANUP(buf_done) struct buf secret = BUF(TOKEN_MAX);
+
+		buf_addf(&secret, "%.*s\n%.*s", STR(p->cluster->hash_prefix), STR(p->cluster->hash_suffix));
+		seal_keys_add(&keys, buf_str(&secret));
+	}
+	return &keys;
+}
+
+struct str token_make(struct arena *a, const struct seal_keys *k, struct str prefix, struct str kind,
+		      const struct token *t)
+{
+	CLEANUP(buf_done) struct buf text = BUF(TOKEN_MAX), content = BUF(TOKEN_MAX);
+
+	buf_addf(&content, "%" PRId64 "|%.*s|%.*s", t->expires, STR(t->subject), STR(t->rest));
+	assert(!buf_failed(&content));
+	buf_add_str(&text, prefix);
+	seal_make(k, kind, buf_str(&content), &text);
+	return arena_str(a, buf_str(&text));
+}
+
+int token_open(struct arena *a, const struct seal_keys *k, struct str prefix, struct str kind,
+	       struct str text, struct token *ret)
+{
+	CLEANUP(buf_done) struct buf content = BUF(TOKEN_MAX);
+
+	if (!str_starts(text, prefix) || text.n > TOKEN_MAX)
+		return -EBADMSG;
+	int rc = seal_open(k, kind, str_skip(text, prefix.n), &content);
+	if (rc < 0)
+		return rc;
+	struct str rest = arena_str(a, buf_str(&content));
+	struct token t = { 0 };
+
+	if (str_to_i64(str_cut(&rest, '|'), &t.expires) < 0)
+		return -EBADMSG;
+	t.subject = str_cut(&rest, '|');
+	t.rest = rest;
+	if (t.expires <= clock_wall_s())
+		return -ESTALE;
+	*ret = t;
+	return 0;
+}

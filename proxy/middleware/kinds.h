@@ -1,0 +1,11 @@
+/* Every middleware there is, one file each; proxy/pipeline.c orders them. */
+#pragma once
+#include "proxy/middleware/middleware.h"
+
+extern const struct middleware_kind middleware_catch_errors;
+extern const struct middleware_kind middleware_gatekeeper;
+extern const struct middleware_kind middleware_healthcheck;
+extern const struct middleware_kind middleware_listing_formats;
+extern const struct middleware_kind middleware_tempurl;
+extern const struct middleware_kind middleware_tempauth;
+extern const struct middleware_kind middleware_copy;

@@ -1,0 +1,291 @@
+/* v1 authentication with users from the configuration, and who may do what: owner, reseller admin and
+ * reader, container ACLs, account ACLs. Swift: common/middleware/tempauth.py; docs/swift/acl.md */
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "lib/log/log.h"
+#include "lib/swift/acl.h"
+#include "proxy/identity/token.h"
+#include "proxy/identity/users.h"
+#include "proxy/middleware/kinds.h"
+#include "proxy/middleware/tempauth_rules.h"
+
+#include <jansson.h>
+
+struct tempauth_conf {
+	struct conf_list reseller_prefix;
+	const char *auth_prefix, *storage_url_scheme;
+	uint64_t token_life;
+	struct conf_pairs users, users64, require_groups;
+	struct tempauth_prefixes prefixes;
+	struct users *table;
+};
+
+static struct tempauth_conf conf;
+static const struct conf_option options[] = {
+	OPT_LIST(struct tempauth_conf, reseller_prefix, "AUTH",
+		 "Prefixes of the accounts that this answers for, '_' is added; '' is the empty one."),
+	OPT_STR(struct tempauth_conf, auth_prefix, "/auth/", "Where tokens are given."),
+	OPT_STR(struct tempauth_conf, storage_url_scheme, "default",
+		"Scheme of the storage URL: default (as the request came), http or https."),
+	OPT_DURATION(struct tempauth_conf, token_life, "24h", 1000, 365LL * 24 * 3600 * 1000,
+		     "How long a token is good."),
+	OPT_PAIRS(struct tempauth_conf, users, "user_",
+		  "user_<account>_<user> = key [group …] [storage URL]. Groups: .admin owns the account, "
+		  ".reseller_admin all accounts, .reseller_reader reads all."),
+	OPT_PAIRS(struct tempauth_conf, users64, "user64_",
+		  "The same with account and user in base64 (without '='), for names with '_'."),
+	OPT_PAIRS(struct tempauth_conf, require_groups, "require_group_",
+		  "require_group_<PREFIX> = group: accounts of that prefix are open only to owners who also have "
+		  "the group (or whose X-Service-Token has)."),
+	OPT_END,
+};
+static const struct conf_section section = {
+	.name = "tempauth",
+	.help = "v1 authentication (/auth/v1.0) with the users of this file, and ACLs.",
+	.options = options,
+	.into = &conf,
+	.size = sizeof conf,
+};
+
+/* A login gives the same token as the one before as long as the hour is the same. */
+enum { ISSUE_STEP_S = 3600 };
+#define TOKEN_KIND S("tempauth")
+
+static void unauthorized(struct response *res, struct str realm)
+{
+	respond_status(res, 401);
+	headers_setf(&res->headers, S("Www-Authenticate"), "Swift realm=\"%.*s\"", STR(realm));
+}
+
+static struct str token_prefix(struct arena *a)
+{
+	return arena_printf(a, "%.*stk", STR(conf.prefixes.v[0]));
+}
+
+/* Groups as Swift puts them together: account, account:user, configured ones, and for an .admin the ids
+ * of its accounts. */
+static struct str groups_of(struct arena *a, const struct user *user)
+{
+	CLEANUP(buf_done) struct buf b = BUF(8 * KIB);
+	struct str rest = user->groups, group;
+	bool admin = false;
+
+	buf_addf(&b, "%.*s,%.*s", STR(user->account), STR(user->id));
+	while (user->groups.n && (group = str_cut(&rest, ',')).p) {
+		if (str_eq(group, S(".admin")))
+			admin = true;
+		else
+			buf_addf(&b, ",%.*s", STR(group));
+	}
+	for (unsigned i = 0; admin && i < conf.prefixes.n; i++)
+		if (conf.prefixes.v[i].n)
+			buf_addf(&b, ",%.*s%.*s", STR(conf.prefixes.v[i]), STR(user->account));
+	ssize_t slash = str_rchr(user->url, '/');
+	if (admin && slash >= 0)
+		buf_addf(&b, ",%.*s", STR(str_skip(user->url, (size_t)slash + 1)));
+	return arena_str(a, buf_str(&b));
+}
+
+static struct str groups_of_token(struct middleware *mw, struct request *req, struct str text)
+{
+	struct token token;
+	int rc = token_open(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena), TOKEN_KIND, text, &token);
+	const struct user *user = rc == 0 ? users_find(conf.table, token.subject) : NULL;
+
+	return user ? groups_of(req->arena, user) : STR_NONE;
+}
+
+static struct str storage_url(const struct request *req, const struct user *user)
+{
+	struct str host = headers_get_lit(&req->headers, "Host");
+	const char *scheme = conf.storage_url_scheme;
+	struct str base = arena_printf(req->arena, "%.*s://%.*s",
+				       STR(strcmp(scheme, "default") ? str_from(scheme) : req->scheme),
+				       STR(host.n ? host : S("127.0.0.1")));
+	CLEANUP(buf_done) struct buf b = BUF(8 * KIB);
+
+	if (user->url.p) {
+		ssize_t at = str_find(user->url, S("$HOST"));
+
+		if (at < 0)
+			return user->url;
+		return arena_printf(req->arena, "%.*s%.*s%.*s", STR(str_head(user->url, (size_t)at)), STR(base),
+				    STR(str_skip(user->url, (size_t)at + 5)));
+	}
+	buf_addf(&b, "%.*s/v1/%.*s", STR(base), STR(conf.prefixes.v[0]));
+	percent_encode(&b, user->account, S("/"));
+	return arena_str(req->arena, buf_str(&b));
+}
+
+static void give_token(struct middleware *mw, struct request *req, struct response *res, const struct user *user)
+{
+	int64_t now = clock_wall_s(), issued = now - now % ISSUE_STEP_S;
+	int64_t life = (int64_t)(conf.token_life / 1000);
+	struct token token = { .subject = user->id };
+
+	/* A short life is not cut shorter by the step. */
+	token.expires = life > 2 * ISSUE_STEP_S ? issued + life : now + life;
+	struct str text = token_make(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena), TOKEN_KIND, &token);
+
+	respond(res, 200, S("text/html; charset=UTF-8"), S(""));
+	headers_add(&res->headers, S("X-Auth-Token"), text);
+	headers_add(&res->headers, S("X-Storage-Token"), text);
+	headers_addf(&res->headers, S("X-Auth-Token-Expires"), "%" PRId64, token.expires - now);
+	headers_add(&res->headers, S("X-Storage-Url"), storage_url(req, user));
+}
+
+static struct str header_or(const struct request *req, struct str first, struct str second)
+{
+	struct str v = headers_get(&req->headers, first);
+
+	return v.n ? v : headers_get(&req->headers, second);
+}
+
+/* /auth/v1.0, /auth/auth and /auth/v1/<account>/auth; path is what stands behind the prefix. */
+waits static void login(struct middleware *mw, struct request *req, struct response *res, struct str path)
+{
+	struct str rest = percent_decode(req->arena, path), version = str_cut(&rest, '/');
+	struct str account = STR_NONE, user = STR_NONE, key;
+
+	if (req->method != HTTP_GET) {
+		respond_status(res, 405);
+		headers_set(&res->headers, S("Allow"), S("GET"));
+		return;
+	}
+	if (str_eq(version, S("v1")) && rest.p) {
+		account = str_cut(&rest, '/');
+		if (!str_eq(rest, S("auth"))) {
+			respond_status(res, 400);
+			return;
+		}
+		user = headers_get_lit(&req->headers, "X-Storage-User");
+		if (user.n == 0) {
+			user = headers_get_lit(&req->headers, "X-Auth-User");
+			if (!str_eq(str_cut(&user, ':'), account))
+				user = STR_NONE;
+		}
+		key = header_or(req, S("X-Storage-Pass"), S("X-Auth-Key"));
+	} else if (str_eq(version, S("auth")) || str_eq(version, S("v1.0"))) {
+		user = header_or(req, S("X-Auth-User"), S("X-Storage-User"));
+		account = str_cut(&user, ':');
+		key = header_or(req, S("X-Auth-Key"), S("X-Storage-Pass"));
+	} else {
+		respond_status(res, version.n ? 400 : 404);
+		return;
+	}
+	struct str id = arena_printf(req->arena, "%.*s:%.*s", STR(account), STR(user));
+	const struct user *found = users_check(conf.table, id, key);
+
+	if (found && user.p)
+		give_token(mw, req, res, found);
+	else
+		unauthorized(res, account.n && user.p ? account : S("unknown"));
+}
+
+static int denied(struct request *req, struct response *res)
+{
+	struct proxy_request *p = proxy_request(req);
+
+	if (p->groups.n)
+		respond_status(res, 403);
+	else
+		unauthorized(res, p->path.account.n ? p->path.account : S("unknown"));
+	return -EACCES;
+}
+
+static int authorize(void *arg, struct request *req, struct response *res)
+{
+	struct tempauth_caller *caller = arg;
+	struct fault why;
+	int rc = tempauth_decide(&conf.prefixes, caller, req, &why);
+
+	if (rc == -EINVAL)
+		respond_text(res, 400, "%s", why.text);
+	return rc == -EACCES ? denied(req, res) : rc;
+}
+
+static int deny_all(void *arg, struct request *req, struct response *res)
+{
+	(void)arg;
+	return denied(req, res);
+}
+
+/* Reads the token(s): false when the answer has been given. */
+static bool identify(struct middleware *mw, struct request *req, struct response *res)
+{
+	struct proxy_request *p = proxy_request(req);
+	struct str service = headers_get_lit(&req->headers, "X-Service-Token");
+
+	p->token = headers_get_lit(&req->headers, "X-Auth-Token");
+	if (!p->token.p)
+		p->token = headers_get_lit(&req->headers, "X-Storage-Token");
+	if (!p->token.n || !str_starts(p->token, conf.prefixes.v[0]))
+		return true;
+	p->groups = groups_of_token(mw, req, p->token);
+	if (!p->groups.p) {
+		unauthorized(res, p->path.account.n ? p->path.account : S("unknown"));
+		return false;
+	}
+	struct str rest = p->groups;
+
+	(void)str_cut(&rest, ',');
+	p->user_id = str_cut(&rest, ',');
+	struct str more = service.n ? groups_of_token(mw, req, service) : STR_NONE;
+	if (more.p)
+		p->groups = arena_printf(req->arena, "%.*s,%.*s", STR(p->groups), STR(more));
+	p->reseller_request = acl_has(p->groups, S(".reseller_admin"));
+	return true;
+}
+
+waits static void handle(struct middleware *mw, struct request *req, struct response *res)
+{
+	struct proxy_request *p = proxy_request(req);
+	struct str auth_prefix = str_from(conf.auth_prefix);
+
+	if (p->authorize_override) {
+		middleware_next(mw, req, res);
+		return;
+	}
+	if (str_starts(req->path, auth_prefix)) {
+		login(mw, req, res, str_skip(req->path, auth_prefix.n));
+		return;
+	}
+	if (!identify(mw, req, res))
+		return;
+	bool ours = p->path.account.p && tempauth_prefix_of(&conf.prefixes, p->path.account) >= 0;
+	struct tempauth_caller *caller = arena_zalloc(req->arena, sizeof *caller);
+
+	caller->groups = p->groups;
+	p->authorize = ours ? authorize : deny_all;
+	p->authorize_arg = caller;
+	middleware_next(mw, req, res);
+}
+
+static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
+{
+	json_t *info = json_object();
+	struct conf_pairs all = { 0 };
+	struct conf_pair *items = xcalloc(conf.users.count + conf.users64.count, sizeof *items);
+
+	(void)mw;
+	for (unsigned i = 0; i < conf.users.count; i++)
+		items[all.count++] = conf.users.items[i];
+	for (unsigned i = 0; i < conf.users64.count; i++)
+		items[all.count++] = conf.users64.items[i];
+	all.items = items;
+	int rc = users_new(&all, &conf.table, why);
+	free(items);
+	if (rc == 0)
+		rc = tempauth_prefixes_init(&conf.prefixes, &conf.reseller_prefix, &conf.require_groups, why);
+	if (rc < 0) {
+		json_decref(info);
+		return rc;
+	}
+	json_object_set_new(info, "account_acls", json_true());
+	json_object_set_new(proxy->info, "tempauth", info);
+	return 0;
+}
+
+const struct middleware_kind middleware_tempauth = {
+	.name = "tempauth", .section = &section, .start = start, .handle = handle,
+};

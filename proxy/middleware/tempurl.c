@@ -1,0 +1,278 @@
+/* Temporary URLs: a signed link lets anyone do one method on one path for a while.
+ * Swift: common/middleware/tempurl.py; docs/swift/tempurl.md */
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "lib/swift/tempurl.h"
+#include "proxy/middleware/kinds.h"
+
+#include <jansson.h>
+
+struct tempurl_conf {
+	struct conf_list methods, incoming_remove_headers, incoming_allow_headers;
+	struct conf_list outgoing_remove_headers, outgoing_allow_headers, allowed_digests;
+};
+
+static struct tempurl_conf conf;
+static const struct conf_option options[] = {
+	OPT_LIST(struct tempurl_conf, methods, "GET HEAD PUT POST DELETE",
+		 "Methods that temporary URLs may be signed for."),
+	OPT_LIST(struct tempurl_conf, incoming_remove_headers, "x-timestamp x-open-expired",
+		 "Request headers that are dropped; a name may end with '*'."),
+	OPT_LIST(struct tempurl_conf, incoming_allow_headers, "", "Exceptions from incoming_remove_headers."),
+	OPT_LIST(struct tempurl_conf, outgoing_remove_headers, "x-object-meta-*",
+		 "Response headers that are dropped; a name may end with '*'."),
+	OPT_LIST(struct tempurl_conf, outgoing_allow_headers, "x-object-meta-public-*",
+		 "Exceptions from outgoing_remove_headers."),
+	OPT_LIST(struct tempurl_conf, allowed_digests, "sha1 sha256 sha512", "Digests that signatures may use."),
+	OPT_END,
+};
+static const struct conf_section section = {
+	.name = "tempurl",
+	.help = "Temporary URLs.",
+	.options = options,
+	.into = &conf,
+	.size = sizeof conf,
+};
+
+enum scope { SCOPE_NONE, SCOPE_ACCOUNT, SCOPE_CONTAINER };
+
+struct link {
+	struct tempurl_signature signature;
+	int64_t expires;
+	struct str prefix, ip_range, filename;
+	bool is_inline;
+	struct str account, container;  /* what the key's scope allows; container absent: all */
+};
+
+static bool list_matches(const struct conf_list *list, struct str name)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		struct str item = list->items[i];
+
+		if (str_ends(item, S("*")) ? str_istarts(name, str_head(item, item.n - 1)) : str_ieq(name, item))
+			return true;
+	}
+	return false;
+}
+
+static void remove_listed(struct headers *h, const struct conf_list *remove, const struct conf_list *allow)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < h->n; i++)
+		if (!list_matches(remove, h->v[i].name) || list_matches(allow, h->v[i].name))
+			h->v[kept++] = h->v[i];
+	h->n = kept;
+}
+
+static void refuse(struct response *res)
+{
+	respond(res, 401, S("text/html; charset=UTF-8"), S("401 Unauthorized: Temp URL invalid\n"));
+	headers_set(&res->headers, S("Www-Authenticate"), S("Swift realm=\"unknown\""));
+}
+
+/* The query's parameters: 1 when this is a temporary URL, 0 when not, negative when it is a bad one. */
+static int link_parse(const struct request *req, struct link *l)
+{
+	struct str sig = request_query_lit(req, "temp_url_sig");
+	struct str expires = request_query_lit(req, "temp_url_expires");
+
+	if (!sig.p && !expires.p)
+		return 0;
+	if (sig.n == 0 || expires.n == 0 || tempurl_expires_parse(expires, &l->expires) < 0 ||
+	    l->expires < clock_wall_s() || tempurl_signature_parse(sig, &l->signature) < 0)
+		return -EACCES;
+	if (!list_matches(&conf.allowed_digests, tempurl_digest_name(l->signature.digest)))
+		return -EACCES;
+	l->prefix = request_query_lit(req, "temp_url_prefix");
+	l->ip_range = request_query_lit(req, "temp_url_ip_range");
+	l->filename = request_query_lit(req, "filename");
+	l->is_inline = request_has_query(req, S("inline"));
+	if (l->ip_range.n == 0)
+		l->ip_range = STR_NONE;
+	return 1;
+}
+
+static bool is_only_slashes(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '/')
+			return false;
+	return true;
+}
+
+static bool signed_with(const struct request *req, const struct link *l, struct str key, struct str path)
+{
+	static const struct str head_also[] = { STR_INIT("HEAD"), STR_INIT("GET"), STR_INIT("POST"), STR_INIT("PUT") };
+	size_t n = req->method == HTTP_HEAD ? ARRAY_LEN(head_also) : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		struct str method = req->method == HTTP_HEAD ? head_also[i] : req->method_name;
+		struct str message = tempurl_message(req->arena, l->ip_range, method, l->expires, path);
+
+		if (tempurl_signature_matches(&l->signature, key, message))
+			return true;
+	}
+	return false;
+}
+
+static bool signed_with_any(const struct request *req, const struct link *l, const struct headers *meta, struct str path)
+{
+	static const struct str names[] = { STR_INIT("temp-url-key"), STR_INIT("temp-url-key-2") };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct str key = headers_get(meta, names[i]);
+
+		if (key.n && signed_with(req, l, key, path))
+			return true;
+	}
+	return false;
+}
+
+waits static enum scope link_check(struct request *req, const struct link *l)
+{
+	const struct swift_path *p = &proxy_request(req)->path;
+
+	if (!list_matches(&conf.methods, req->method_name) || !str_eq(p->version, S("v1")) ||
+	    !p->object.p || is_only_slashes(p->object))
+		return SCOPE_NONE;
+	if (l->ip_range.p && !tempurl_ip_in_range(req->peer_ip, l->ip_range))
+		return SCOPE_NONE;
+	if (l->prefix.p && !str_starts(p->object, l->prefix))
+		return SCOPE_NONE;
+	struct str object = l->prefix.p ? l->prefix : p->object;
+	struct str path = arena_printf(req->arena, "%s/v1/%.*s/%.*s/%.*s", l->prefix.p ? "prefix:" : "",
+				       STR(p->account), STR(p->container), STR(object));
+
+	if (signed_with_any(req, l, &proxy_account_info(req, p->account)->meta, path))
+		return SCOPE_ACCOUNT;
+	if (signed_with_any(req, l, &proxy_container_info(req, p->account, p->container)->meta, path))
+		return SCOPE_CONTAINER;
+	return SCOPE_NONE;
+}
+
+/* Whether a request (this one, or a sub-request such as a copy's source) stays in the key's scope. */
+static int authorize(void *arg, struct request *req, struct response *res)
+{
+	const struct link *l = arg;
+	const struct swift_path *p = &proxy_request(req)->path;
+
+	if (str_eq(p->account, l->account) && (!l->container.p || str_eq(p->container, l->container)))
+		return 0;
+	respond_status(res, 401);
+	return -EACCES;
+}
+
+static bool has_pointer_headers(const struct request *req, struct response *res)
+{
+	static const struct str names[] = { STR_INIT("X-Object-Manifest"), STR_INIT("X-Symlink-Target") };
+
+	if (req->method == HTTP_GET || req->method == HTTP_HEAD)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (headers_has(&req->headers, names[i])) {
+			respond_text(res, 400, "The header '%.*s' is not allowed in this tempurl", STR(names[i]));
+			return true;
+		}
+	return false;
+}
+
+static void add_disposition(struct buf *to, const char *kind, struct str filename)
+{
+	buf_addf(to, "%s; filename=\"", kind);
+	percent_encode(to, filename, S(" /"));
+	buf_add_lit(to, "\"; filename*=UTF-8''");
+	percent_encode(to, filename, S("/"));
+}
+
+static struct str basename_of(struct str name)
+{
+	while (str_ends(name, S("/")))
+		name.n--;
+	return str_skip(name, (size_t)(str_rchr(name, '/') + 1));
+}
+
+static void decorate(const struct request *req, const struct link *l, struct response *res)
+{
+	CLEANUP(buf_done) struct buf value = BUF(16 * KIB);
+	struct str stored = headers_get_lit(&res->headers, "Content-Disposition");
+	char date[HTTP_DATE_SIZE];
+
+	remove_listed(&res->headers, &conf.outgoing_remove_headers, &conf.outgoing_allow_headers);
+	if ((req->method != HTTP_GET && req->method != HTTP_HEAD) || res->status / 100 != 2)
+		return;
+	if (l->is_inline && l->filename.n)
+		add_disposition(&value, "inline", l->filename);
+	else if (l->is_inline)
+		buf_add_lit(&value, "inline");
+	else if (l->filename.n)
+		add_disposition(&value, "attachment", l->filename);
+	else if (stored.p)
+		buf_add_str(&value, stored);
+	else
+		add_disposition(&value, "attachment", basename_of(proxy_request(req)->path.object));
+	clock_http_date(l->expires, date);
+	headers_set(&res->headers, S("Content-Disposition"), buf_str(&value));
+	headers_set(&res->headers, S("Expires"), str_from(date));
+}
+
+waits static void handle(struct middleware *mw, struct request *req, struct response *res)
+{
+	struct proxy_request *p = proxy_request(req);
+	struct link *l = arena_zalloc(req->arena, sizeof *l);
+	int found = req->method == HTTP_OPTIONS ? 0 : link_parse(req, l);
+
+	if (found == 0) {
+		middleware_next(mw, req, res);
+		return;
+	}
+	enum scope scope = found < 0 ? SCOPE_NONE : link_check(req, l);
+
+	if (scope == SCOPE_NONE) {
+		refuse(res);
+		return;
+	}
+	if (has_pointer_headers(req, res))
+		return;
+	remove_listed(&req->headers, &conf.incoming_remove_headers, &conf.incoming_allow_headers);
+	l->account = p->path.account;
+	l->container = scope == SCOPE_CONTAINER ? p->path.container : STR_NONE;
+	p->authorize = authorize;
+	p->authorize_arg = l;
+	p->authorize_override = true;
+	p->user_id = S(".wsgi.tempurl");
+	req->query = STR_NONE;          /* no other parameter (multipart-manifest …) has a meaning here */
+	middleware_next(mw, req, res);
+	decorate(req, l, res);
+}
+
+static json_t *list_json(const struct conf_list *list)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < list->count; i++)
+		json_array_append_new(array, json_stringn(list->items[i].p, list->items[i].n));
+	return array;
+}
+
+static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
+{
+	json_t *info = json_object(), *deprecated = json_array();
+
+	(void)mw, (void)why;
+	json_object_set_new(info, "methods", list_json(&conf.methods));
+	json_object_set_new(info, "incoming_remove_headers", list_json(&conf.incoming_remove_headers));
+	json_object_set_new(info, "incoming_allow_headers", list_json(&conf.incoming_allow_headers));
+	json_object_set_new(info, "outgoing_remove_headers", list_json(&conf.outgoing_remove_headers));
+	json_object_set_new(info, "outgoing_allow_headers", list_json(&conf.outgoing_allow_headers));
+	json_object_set_new(info, "allowed_digests", list_json(&conf.allowed_digests));
+	if (list_matches(&conf.allowed_digests, S("sha1")))
+		json_array_append_new(deprecated, json_string("sha1"));
+	json_object_set_new(info, "deprecated_digests", deprecated);
+	json_object_set_new(proxy->info, "tempurl", info);
+	return 0;
+}
+
+const struct middleware_kind middleware_tempurl = {
+	.name = "tempurl", .section = &section, .start = start, .handle = handle,
+};
