@@ -21,6 +21,10 @@ struct proxy {
 	struct middleware *pipeline;    /* the first one */
 	struct map *account_infos, *container_infos;    /* caches, bounded; proxy/info.c */
 	struct json_t *info;            /* what /info shows; each middleware registers its part */
+	/* The access log's hook (proxy_logging): called when a client's response was sent, or failed with
+	 * error < 0. NULL: nobody is interested. Requests refused by the server itself have no user. */
+	void (*done)(void *arg, struct request *req, struct response *res, int error, uint64_t bytes_in);
+	void *done_arg;
 };
 
 /* Called with the request when the one who can decide (a controller that fetched the container's ACL) wants
@@ -58,6 +62,8 @@ struct proxy_request {
 	struct headers backend_headers;
 	/* What the object controller learnt, for the middlewares on the way out. */
 	struct str backend_etag;
+	struct proxy_request *parent;   /* of a sub-request */
+	struct info_memo *infos;        /* what this request has asked for already (proxy/info.c) */
 };
 
 static inline struct proxy_request *proxy_request(const struct request *req)
@@ -72,6 +78,7 @@ static inline struct proxy_request *proxy_request(const struct request *req)
 
 struct account_info {
 	int status;                     /* 200, 404, 410 or 503 */
+	bool fake;                      /* not there yet, but would be created by a write (autocreate) */
 	uint64_t container_count, object_count, bytes_used;
 	struct headers meta;            /* X-Account-Meta-*, names without the prefix, lower case */
 	struct headers sysmeta;         /* X-Account-Sysmeta-*, likewise */
@@ -91,9 +98,15 @@ struct container_info {
  * cached for recheck_*_existence, missing ones for a tenth of it. */
 waits const struct account_info *proxy_account_info(struct request *req, struct str account);
 waits const struct container_info *proxy_container_info(struct request *req, struct str account, struct str container);
-/* After a change in this process. */
+/* After a change made by this process: all workers of this host ask again. */
 void proxy_forget_account(struct proxy *p, struct str account);
 void proxy_forget_container(struct proxy *p, struct str account, struct str container);
+
+/* ---- answers ---- */
+
+/* An error that no rule has turned into an answer: the only place where negative codes become a status.
+ * 408 for a body that stalled, 499 when the client went away, 507, 503; the rest is 500 and logged. */
+void proxy_respond_error(const struct request *req, struct response *res, int error);
 
 /* ---- sub-requests ---- */
 
