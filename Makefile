@@ -113,7 +113,7 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(unit_helper_obj) $$(call unit_archives,
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(PKG_LIBS)
 
 # Builds and runs the unit tests (UNIT=pattern for some).
-unit: $(filter %$(UNIT)%,$(unit_bin))
+unit: $(foreach t,$(unit_bin),$(if $(or $(if $(UNIT),,all),$(findstring $(UNIT),$(t))),$(t)))
 	@for t in $^; do echo "== $$t"; ASAN_OPTIONS=detect_stack_use_after_return=0 $$t || exit 1; done
 
 # A bench program is tests/bench/NAME.c and what is in the folder tests/bench/NAME/, if there is one.
