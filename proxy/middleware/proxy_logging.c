@@ -1,0 +1,142 @@
+/* Access log lines and per-request metrics. Not a link of the pipeline: it needs what is known only when
+ * the last byte has left. Swift: common/middleware/proxy_logging.py */
+#include "proxy/middleware/proxy_logging.h"
+#include "lib/base/clock.h"
+#include "lib/conf/conf.h"
+#include "lib/log/log.h"
+#include "lib/metrics/metrics.h"
+
+struct proxy_logging_conf {
+	bool log_headers;
+	int64_t reveal_sensitive_prefix;
+};
+
+static struct proxy_logging_conf conf;
+static const struct conf_option options[] = {
+	OPT_BOOL(struct proxy_logging_conf, log_headers, "no", "Put the request's headers into the access log."),
+	OPT_INT(struct proxy_logging_conf, reveal_sensitive_prefix, "16", 0, 64,
+		"How many characters of a temporary URL's signature are logged."),
+	OPT_END,
+};
+const struct conf_section proxy_logging_section = {
+	.name = "proxy_logging",
+	.help = "The access log, in the format of Swift's proxy-logging.",
+	.options = options,
+	.into = &conf,
+	.size = sizeof conf,
+};
+
+static const char *const verbs[] = { "GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS", "other", NULL };
+static const char *const kinds[] = { "account", "container", "object", "other", NULL };
+static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx", NULL };
+METRIC_COUNTER_BY2(requests, "needletail_proxy_requests_total", "Requests by verb and class of status.", "method",
+		   verbs, "status", classes);
+METRIC_HISTOGRAM_BY(seconds, "needletail_proxy_request_seconds", "Time from a request's first byte to its answer's last.",
+		    1e-6, "method", verbs);
+METRIC_COUNTER_BY(bytes_received, "needletail_proxy_received_bytes_total", "Bytes of request bodies.", "type", kinds);
+METRIC_COUNTER_BY(bytes_sent, "needletail_proxy_sent_bytes_total", "Bytes of response bodies.", "type", kinds);
+
+static unsigned verb_index(const struct request *req)
+{
+	unsigned i = 0;
+
+	while (verbs[i + 1] && !str_eq(str_from(verbs[i]), req->method_name))
+		i++;
+	return i;
+}
+
+static unsigned kind_index(const struct proxy_request *p)
+{
+	if (!p || !p->path.account.n)
+		return 3;
+	return p->path.object.p ? 2 : p->path.container.p ? 1 : 0;
+}
+
+/* The target with the value of temp_url_sig cut, so that a log does not hold working links. */
+static struct str obscure(const struct request *req)
+{
+	struct str target = req->target, name = S("temp_url_sig=");
+	ssize_t at = str_find(req->query, name);
+
+	if (!req->query.p || at < 0)
+		return target;
+	size_t from = (size_t)(req->query.p - target.p) + (size_t)at + name.n;
+	struct str value = str_skip(target, from), rest = value;
+
+	value = str_cut(&rest, '&');
+	if (value.n <= (size_t)conf.reveal_sensitive_prefix)
+		return target;
+	return arena_printf(req->arena, "%.*s...%.*s",
+			    STR(str_head(target, from + (size_t)conf.reveal_sensitive_prefix)),
+			    STR(str_skip(target, from + value.n)));
+}
+
+static struct str client_ip(const struct request *req)
+{
+	struct str cluster = headers_get_lit(&req->headers, "X-Cluster-Client-Ip");
+	struct str forwarded = headers_get_lit(&req->headers, "X-Forwarded-For");
+
+	if (cluster.n)
+		return cluster;
+	return forwarded.n ? str_trim(str_cut(&forwarded, ',')) : req->peer_ip;
+}
+
+static struct str all_headers(const struct request *req)
+{
+	CLEANUP(buf_done) struct buf b = BUF(32 * KIB);
+
+	for (unsigned i = 0; i < req->headers.n; i++) {
+		const struct header *h = &req->headers.v[i];
+		bool secret = str_ieq(h->name, S("X-Auth-Token")) || str_ieq(h->name, S("X-Storage-Token")) ||
+			      str_ieq(h->name, S("X-Auth-Key")) || str_ieq(h->name, S("X-Storage-Pass")) ||
+			      str_ieq(h->name, S("X-Service-Token")) || str_istarts(h->name, S("Authorization"));
+
+		buf_addf(&b, "%s%.*s: %.*s", b.n ? "\n" : "", STR(h->name), STR(secret ? S("...") : h->value));
+	}
+	return arena_str(req->arena, buf_str(&b));
+}
+
+static void count(const struct request *req, const struct proxy_request *p, const struct response *res, int status,
+		  uint64_t bytes_in, int64_t us)
+{
+	unsigned verb = verb_index(req), class = status >= 100 && status < 600 ? (unsigned)status / 100 - 1 : 4;
+
+	metric_add_at2(&requests, verb, class, 1);
+	metric_observe_at(&seconds, verb, (uint64_t)MAX(us, (int64_t)0));
+	metric_add_at(&bytes_received, kind_index(p), bytes_in);
+	metric_add_at(&bytes_sent, kind_index(p), res->bytes_sent);
+}
+
+void proxy_log_request(const struct request *req, const struct response *res, int error, uint64_t bytes_in)
+{
+	const struct proxy_request *p = req->user ? proxy_request(req) : NULL;
+	int status = error < 0 ? 499 : res->status;
+	int64_t now = clock_wall_us();
+
+	count(req, p, res, status, bytes_in, now - req->started_us);
+	if (!log_access_wanted())
+		return;
+	struct log_access line = {
+		.client_ip = client_ip(req),
+		.remote_addr = req->peer_ip,
+		.method = req->method_name,
+		.path = obscure(req),
+		.protocol = req->minor ? S("HTTP/1.1") : S("HTTP/1.0"),
+		.status = status,
+		.referer = headers_get_lit(&req->headers, "Referer"),
+		.user_agent = headers_get_lit(&req->headers, "User-Agent"),
+		.auth_token = headers_get_lit(&req->headers, "X-Auth-Token"),
+		.bytes_in = bytes_in,
+		.bytes_out = res->bytes_sent,
+		.client_etag = headers_get_lit(&req->headers, "ETag"),
+		.trans_id = req->trans_id,
+		.headers = conf.log_headers ? all_headers(req) : STR_NONE,
+		.source = p ? p->source : STR_NONE,
+		.log_info = p ? p->log_info : STR_NONE,
+		.start_us = req->started_us,
+		.end_us = now,
+		.policy_index = p ? p->policy_index : -1,
+		.access_user_id = STR_NONE,
+	};
+	log_access(&line);
+}
