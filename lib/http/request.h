@@ -25,6 +25,9 @@ struct request {
 	struct body *body;              /* never NULL; reading it sends 100 Continue where one is due */
 	int64_t content_length;         /* -1: chunked; 0: no body */
 	bool chunked, expect_continue;
+	/* Header lines that go with the 100 Continue ("X-Obj-Metadata-Footer: yes\r\n"), to be set before
+	 * the body is read; absent: none. */
+	struct str continue_fields;
 	struct arena *arena;
 	struct str peer_ip;             /* of the TCP peer */
 	unsigned peer_port;
