@@ -6,6 +6,7 @@ extern const struct middleware_kind middleware_catch_errors;
 extern const struct middleware_kind middleware_gatekeeper;
 extern const struct middleware_kind middleware_healthcheck;
 extern const struct middleware_kind middleware_listing_formats;
+extern const struct middleware_kind middleware_proxy_logging;
 extern const struct middleware_kind middleware_tempurl;
 extern const struct middleware_kind middleware_tempauth;
 extern const struct middleware_kind middleware_copy;

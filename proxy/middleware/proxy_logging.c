@@ -1,10 +1,11 @@
-/* Access log lines and per-request metrics. Not a link of the pipeline: it needs what is known only when
- * the last byte has left. Swift: common/middleware/proxy_logging.py */
-#include "proxy/middleware/proxy_logging.h"
+/* The access log, one line per request in Swift's format, and what /metrics counts per request. It does its
+ * work in the server's done hook: only there it is known when the last byte left.
+ * Swift: common/middleware/proxy_logging.py */
 #include "lib/base/clock.h"
 #include "lib/conf/conf.h"
 #include "lib/log/log.h"
 #include "lib/metrics/metrics.h"
+#include "proxy/middleware/kinds.h"
 
 struct proxy_logging_conf {
 	bool log_headers;
@@ -18,7 +19,7 @@ static const struct conf_option options[] = {
 		"How many characters of a temporary URL's signature are logged."),
 	OPT_END,
 };
-const struct conf_section proxy_logging_section = {
+static const struct conf_section section = {
 	.name = "proxy_logging",
 	.help = "The access log, in the format of Swift's proxy-logging.",
 	.options = options,
@@ -107,8 +108,9 @@ static void count(const struct request *req, const struct proxy_request *p, cons
 	metric_add_at(&bytes_sent, kind_index(p), res->bytes_sent);
 }
 
-void proxy_log_request(const struct request *req, const struct response *res, int error, uint64_t bytes_in)
+static void done(void *arg, struct request *req, struct response *res, int error, uint64_t bytes_in)
 {
+	(void)arg;
 	const struct proxy_request *p = req->user ? proxy_request(req) : NULL;
 	int status = error < 0 ? 499 : res->status;
 	int64_t now = clock_wall_us();
@@ -140,3 +142,19 @@ void proxy_log_request(const struct request *req, const struct response *res, in
 	};
 	log_access(&line);
 }
+
+static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
+{
+	(void)mw, (void)why;
+	proxy->done = done;
+	return 0;
+}
+
+waits static void handle(struct middleware *mw, struct request *req, struct response *res)
+{
+	middleware_next(mw, req, res);
+}
+
+const struct middleware_kind middleware_proxy_logging = {
+	.name = "proxy_logging", .section = &section, .start = start, .handle = handle,
+};
