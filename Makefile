@@ -102,7 +102,7 @@ $(O)/%.o: %.S
 	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
 $(O)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	@$(CC) -std=gnu17 $(OPT) $(HARDEN) $(SANFLAGS) $(PKG_CFLAGS) -c -o $@ $<
+	@$(CC) -std=gnu17 -DLLHTTP_STRICT_MODE=1 $(OPT) $(HARDEN) $(SANFLAGS) $(PKG_CFLAGS) -c -o $@ $<
 
 # A test of proxy/x/y.c is tests/unit/proxy/x/y_test.c, and links that room's archive.
 unit_archives = $(foreach room,proxy objectd ringtool,$(if $(findstring tests/unit/$(room)/,$(1)),$(O)/$(room).a)) $(O)/lib.a
@@ -140,6 +140,12 @@ fuzz-programs: $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
 endif
 fuzz:
 	$(MAKE) CC=clang SAN=address,undefined FUZZING=fuzzer O=build/fuzz CFLAGS=-fsanitize=fuzzer-no-link fuzz-programs
+
+# Ratios against the installed peers; BENCH= options, see tests/bench/bench.py --help.
+bench:
+	@tests/tools/deps.sh bench
+	@$(MAKE) -s all bench-programs
+	@$(PYTHON) tests/bench/bench.py --bin $(O)/bin $(BENCH)
 
 # Installs the Debian packages that are missing, for building and for testing.
 deps:

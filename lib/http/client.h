@@ -12,6 +12,8 @@ struct http_address {
 	char ip[64];
 	unsigned port;
 	bool tls;
+	/* The name for Host and the certificate; NULL: the ip. Bytes outlive the exchange. */
+	const char *host;
 };
 
 struct http_client_options {
@@ -21,6 +23,7 @@ struct http_client_options {
 	uint64_t write_timeout_ms;
 	uint64_t idle_timeout_ms;       /* pooled connections are closed after that */
 	unsigned idle_max;              /* pooled connections per address */
+	struct tls_client *tls;         /* for addresses that ask for it; outlives the client */
 };
 extern const struct http_client_options http_client_options_default;
 
@@ -41,9 +44,11 @@ void exchange_set_timeouts(struct exchange *x, uint64_t response_ms, uint64_t wr
 
 /* What follows the head: nothing, this many bytes, or chunks. */
 enum { EXCHANGE_CHUNKED = -1 };
-/* Sends request line and headers (Host and the framing headers are added here). When the body is small
- * and at hand, pass it as first_bytes and head and body leave in one write. A pooled connection that
- * the peer had closed is replaced by a new one once, as long as nothing but this was sent. */
+/* Sends request line and headers (Host and the framing headers are added here, those in h are left
+ * out). When the body is small and at hand, pass it as first_bytes and head and body leave in one
+ * write. A pooled connection that the peer had closed is replaced by a new one once, as long as
+ * nothing but this was sent (and, where only the missing response shows it, first_bytes were at most
+ * 16 KiB and the method is neither POST nor PATCH, which the peer may have begun to do). */
 waits must_check int exchange_send(struct exchange *x, struct str method, struct str target,
 				   const struct headers *h, int64_t content_length, struct str first_bytes);
 /* Sends body bytes (framed as a chunk when chunked). */
@@ -52,7 +57,8 @@ waits must_check int exchange_send_body(struct exchange *x, struct str bytes);
 waits must_check int exchange_send_end(struct exchange *x, const struct headers *trailers);
 /* Waits for an interim 100 (returns 100, its headers in res) or the final response's head (its status).
  * With Expect: 100-continue call it before the body, and again after a 100. Other interim responses are
- * skipped. res and its body (pulled by the caller, bounded by the response timeout) live in arena.
+ * skipped. res lives in arena; its body (never NULL; pulled by the caller, bounded by the response
+ * timeout) lives as long as the exchange.
  * Negative: -ETIMEDOUT, -EPIPE / -ECONNRESET (peer went away), -EBADMSG (not HTTP), -ECANCELED. */
 waits must_check int exchange_receive(struct exchange *x, struct arena *arena, bool head_request,
 				      struct response *res);

@@ -82,8 +82,8 @@ struct task_deadline {
 struct task_deadline task_deadline_set(uint64_t ms);
 void task_deadline_restore(struct task_deadline *d);
 #define TASK_DEADLINE(ms)                                                                   \
-	__attribute__((cleanup(task_deadline_restore))) struct task_deadline CONCAT(deadline_, \
-										    __LINE__) = \
+	__attribute__((cleanup(task_deadline_restore), unused)) struct task_deadline \
+		CONCAT(deadline_, __LINE__) =                                               \
 		task_deadline_set(ms)
 
 /* Runs fn(arg) in the thread pool and waits, masked, until it is done (so arg may be on the stack).
