@@ -317,7 +317,10 @@ struct stats *job_run(struct job *j)
 
 	s->latencies = BUF(LATENCIES_MAX);
 	j->next = 0;
-	j->record_us = now_us() + (uint64_t)(j->limit ? 0 : j->load->warm_s * 1e6);
+	/* Without warming up where single requests take as long as that. */
+	j->record_us = now_us();
+	if (!j->limit && j->size < BODY_BIG)
+		j->record_us += (uint64_t)(j->load->warm_s * 1e6);
 	j->end_us = j->record_us + (uint64_t)(j->seconds * 1e6);
 	for (int i = 0; i < j->conns; i++) {
 		conns[i] = (struct conn){
