@@ -6,15 +6,16 @@ enum { TRAILERS_MAX = 64 };
 /* The peer may wait for us before it sends anything (RFC 9110 10.1.1). */
 waits static int send_continue(struct incoming *in)
 {
+	static const struct str line = STR_INIT("HTTP/1.1 100 Continue\r\n"), end = STR_INIT("\r\n");
 	struct str fields = in->continue_fields ? *in->continue_fields : STR_NONE;
-	char text[512];
-	int n = snprintf(text, sizeof text, "HTTP/1.1 100 Continue\r\n%.*s\r\n", STR(fields));
 
-	assert(n > 0 && (size_t)n < sizeof text);
 	in->expect = false;
-	if (conn_data(in->conn).n > 0)  /* it did not wait */
+	if (conn_data(in->conn).n > 0 && fields.n == 0)         /* it did not wait */
 		return 0;
-	return conn_write(in->conn, text, (size_t)n, in->timeout_ms);
+	struct iovec iov[3] = { { (void *)line.p, line.n }, { (void *)fields.p, fields.n },
+				{ (void *)end.p, end.n } };
+
+	return conn_writev(in->conn, iov, 3, in->timeout_ms);
 }
 
 /* One step: 1 with a chunk, 0 when the end was reached or the buffer is empty, or an error. */

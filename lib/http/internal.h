@@ -82,8 +82,8 @@ struct incoming {
 	uint64_t received;              /* content so far */
 	int error;                      /* stays */
 	bool ended;
-	bool expect;                    /* the peer waits for a 100 Continue */
-	const struct str *continue_fields;      /* lines that go with it; may be NULL */
+	bool expect;                    /* the peer waits for a 100 Continue, */
+	const struct str *continue_fields;      /* with these header lines, if any */
 	struct chunked chunked;
 	struct headers trailers;
 };
