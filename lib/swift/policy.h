@@ -3,8 +3,11 @@
 #pragma once
 #include "lib/base/fault.h"
 #include "lib/ring/ring.h"
+#include "lib/task/task.h"
 
-enum { POLICIES_MAX = 32 };
+#include <sys/stat.h>
+
+enum { POLICIES_MAX = 32, POLICY_INDEX_MAX = 9999 };
 
 struct policy {
 	unsigned index;
@@ -14,12 +17,24 @@ struct policy {
 	struct ring *ring;              /* object ring; NULL where the program needs none */
 };
 
+/* Which file a ring was read from. */
+struct ring_file {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec changed;
+};
+
+struct ring_retired;
+
 struct cluster {
 	struct str hash_prefix, hash_suffix;
 	struct policy policies[POLICIES_MAX];
 	unsigned policy_count;
 	struct ring *account_ring, *container_ring;
 	char *ring_dir;
+	struct ring_file files[POLICIES_MAX + 2];       /* account, container, policies */
+	struct ring_retired *retired;
 };
 
 /* By index, NULL when there is none; by name or alias without case; the default one. */
@@ -40,7 +55,10 @@ void cluster_done(struct cluster *c);
 /* Loads account.ring.gz, container.ring.gz and object[-N].ring.gz of all policies from ring_dir. */
 int cluster_load_rings(struct cluster *c, struct fault *why);
 /* Loads those whose file changed since (modification time, size, inode): how many changed, or an
- * error with the old rings kept. */
+ * error with the old rings kept. A ring that was replaced is released 10 minutes later at the
+ * earliest, so requests that are under way may use the one they found without a reference. Blocks on
+ * the disk: for tasks there is cluster_refresh_rings. */
 int cluster_reload_rings(struct cluster *c, struct fault *why);
+waits int cluster_refresh_rings(struct cluster *c, struct fault *why);
 /* "object" or "object-1". */
 void policy_ring_name(unsigned index, char name[16]);
