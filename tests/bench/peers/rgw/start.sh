@@ -1,6 +1,6 @@
 #!/bin/bash
-# ./start.sh            start everything, wait until the gateway answers
-# ./start.sh mon|mgr|osd|rgw   one layer only
+# Starts the Ceph cluster that create-from-scratch.sh made, and waits until the gateway answers.
+# start.sh mon|mgr|osd|rgw starts one layer only.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 [ -f "$CONF" ] || { echo "no cluster in $DATA; run create-from-scratch.sh" >&2; exit 1; }
