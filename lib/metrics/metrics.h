@@ -10,14 +10,15 @@
  *	metric_observe_at(&took, VERB_PUT, microseconds);
  *
  * Worker processes share one segment made before the fork, a row of values per worker; the page shows
- * the sum over all of them, or with metrics_label_workers() each worker's own. */
+ * the sum over all of them, or with metrics_label_worker() each worker's own. */
 #pragma once
 #include "lib/base/base.h"
 #include "lib/base/buf.h"
 
 enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
 
-/* Histograms have two buckets per power of two between these bounds, and one above. */
+/* Histograms have two buckets per power of two from 2^4 to 2^30 units (16 us to 18 minutes), one below
+ * and one above. */
 enum { METRIC_OCTAVE_MIN = 4, METRIC_OCTAVE_MAX = 30, METRIC_HISTOGRAM_SLOTS = 2 * (30 - 4) + 4 };
 
 struct metric {
