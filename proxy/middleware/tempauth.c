@@ -16,11 +16,11 @@ struct tempauth_conf {
 	const char *auth_prefix, *storage_url_scheme;
 	uint64_t token_life;
 	struct conf_pairs users, users64, require_groups;
-	struct tempauth_prefixes prefixes;
-	struct users *table;
 };
 
 static struct tempauth_conf conf;
+static struct tempauth_prefixes prefixes;
+static struct users *table;
 static const struct conf_option options[] = {
 	OPT_LIST(struct tempauth_conf, reseller_prefix, "AUTH",
 		 "Prefixes of the accounts that this answers for, '_' is added; '' is the empty one."),
@@ -59,7 +59,7 @@ static void unauthorized(struct response *res, struct str realm)
 
 static struct str token_prefix(struct arena *a)
 {
-	return arena_printf(a, "%.*stk", STR(conf.prefixes.v[0]));
+	return arena_printf(a, "%.*stk", STR(prefixes.v[0]));
 }
 
 /* Groups as Swift puts them together: account, account:user, configured ones, and for an .admin the ids
@@ -77,9 +77,9 @@ static struct str groups_of(struct arena *a, const struct user *user)
 		else
 			buf_addf(&b, ",%.*s", STR(group));
 	}
-	for (unsigned i = 0; admin && i < conf.prefixes.n; i++)
-		if (conf.prefixes.v[i].n)
-			buf_addf(&b, ",%.*s%.*s", STR(conf.prefixes.v[i]), STR(user->account));
+	for (unsigned i = 0; admin && i < prefixes.n; i++)
+		if (prefixes.v[i].n)
+			buf_addf(&b, ",%.*s%.*s", STR(prefixes.v[i]), STR(user->account));
 	ssize_t slash = str_rchr(user->url, '/');
 	if (admin && slash >= 0)
 		buf_addf(&b, ",%.*s", STR(str_skip(user->url, (size_t)slash + 1)));
@@ -90,7 +90,7 @@ static struct str groups_of_token(struct middleware *mw, struct request *req, st
 {
 	struct token token;
 	int rc = token_open(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena), TOKEN_KIND, text, &token);
-	const struct user *user = rc == 0 ? users_find(conf.table, token.subject) : NULL;
+	const struct user *user = rc == 0 ? users_find(table, token.subject) : NULL;
 
 	return user ? groups_of(req->arena, user) : STR_NONE;
 }
@@ -112,7 +112,7 @@ static struct str storage_url(const struct request *req, const struct user *user
 		return arena_printf(req->arena, "%.*s%.*s%.*s", STR(str_head(user->url, (size_t)at)), STR(base),
 				    STR(str_skip(user->url, (size_t)at + 5)));
 	}
-	buf_addf(&b, "%.*s/v1/%.*s", STR(base), STR(conf.prefixes.v[0]));
+	buf_addf(&b, "%.*s/v1/%.*s", STR(base), STR(prefixes.v[0]));
 	percent_encode(&b, user->account, S("/"));
 	return arena_str(req->arena, buf_str(&b));
 }
@@ -174,7 +174,7 @@ waits static void login(struct middleware *mw, struct request *req, struct respo
 		return;
 	}
 	struct str id = arena_printf(req->arena, "%.*s:%.*s", STR(account), STR(user));
-	const struct user *found = users_check(conf.table, id, key);
+	const struct user *found = users_check(table, id, key);
 
 	if (found && user.p)
 		give_token(mw, req, res, found);
@@ -197,7 +197,7 @@ static int authorize(void *arg, struct request *req, struct response *res)
 {
 	struct tempauth_caller *caller = arg;
 	struct fault why;
-	int rc = tempauth_decide(&conf.prefixes, caller, req, &why);
+	int rc = tempauth_decide(&prefixes, caller, req, &why);
 
 	if (rc == -EINVAL)
 		respond_text(res, 400, "%s", why.text);
@@ -219,7 +219,7 @@ static bool identify(struct middleware *mw, struct request *req, struct response
 	p->token = headers_get_lit(&req->headers, "X-Auth-Token");
 	if (!p->token.p)
 		p->token = headers_get_lit(&req->headers, "X-Storage-Token");
-	if (!p->token.n || !str_starts(p->token, conf.prefixes.v[0]))
+	if (!p->token.n || !str_starts(p->token, prefixes.v[0]))
 		return true;
 	p->groups = groups_of_token(mw, req, p->token);
 	if (!p->groups.p) {
@@ -252,7 +252,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	}
 	if (!identify(mw, req, res))
 		return;
-	bool ours = p->path.account.p && tempauth_prefix_of(&conf.prefixes, p->path.account) >= 0;
+	bool ours = p->path.account.p && tempauth_prefix_of(&prefixes, p->path.account) >= 0;
 	struct tempauth_caller *caller = arena_zalloc(req->arena, sizeof *caller);
 
 	caller->groups = p->groups;
@@ -273,10 +273,10 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 	for (unsigned i = 0; i < conf.users64.count; i++)
 		items[all.count++] = conf.users64.items[i];
 	all.items = items;
-	int rc = users_new(&all, &conf.table, why);
+	int rc = users_new(&all, &table, why);
 	free(items);
 	if (rc == 0)
-		rc = tempauth_prefixes_init(&conf.prefixes, &conf.reseller_prefix, &conf.require_groups, why);
+		rc = tempauth_prefixes_init(&prefixes, &conf.reseller_prefix, &conf.require_groups, why);
 	if (rc < 0) {
 		json_decref(info);
 		return rc;
