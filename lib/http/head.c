@@ -1,6 +1,6 @@
-/* Heads of messages: the lines are found and checked here, llhttp splits the headers and keeps the
- * state that the chunked coding continues from. The start line is ours: llhttp knows neither all
- * methods that Swift uses nor the statuses that Swift answers. */
+/* Heads of messages: the lines are found and checked here, llhttp splits the headers. The start line is
+ * ours: llhttp knows neither all methods that Swift uses nor the statuses that Swift answers. */
+#include "lib/http/llhttp_names.h"
 #include "lib/http/internal.h"
 
 enum { BLANKS_MAX = 4 };
@@ -133,14 +133,15 @@ static const llhttp_t *behind_start_line(llhttp_type_t type)
 
 static int parse_fields(struct head *h, struct str fields, llhttp_type_t type)
 {
-	h->parser = *behind_start_line(type);
-	h->parser.data = h;
+	llhttp_t parser = *behind_start_line(type);
+
+	parser.data = h;
 	h->field = h->value = STR_NONE;
-	llhttp_errno_t e = llhttp_execute(&h->parser, fields.p, fields.n);
+	llhttp_errno_t e = llhttp_execute(&parser, fields.p, fields.n);
 
 	if (e == HPE_PAUSED)
 		return 0;
-	h->error = e == HPE_OK ? "the head does not end" : llhttp_get_error_reason(&h->parser);
+	h->error = e == HPE_OK ? "the head does not end" : llhttp_get_error_reason(&parser);
 	return -EBADMSG;
 }
 

@@ -96,7 +96,7 @@ void incoming_init(struct incoming *in, struct conn *c, const struct head *h, st
 	if (h->framing == BODY_CHUNKED) {
 		headers_init(&in->trailers, arena);
 		in->body.trailers = &in->trailers;
-		chunked_init(&in->chunked, h, &in->trailers, TRAILERS_MAX);
+		chunked_init(&in->chunked, &in->trailers, TRAILERS_MAX);
 	}
 	if (h->framing == BODY_LENGTH)
 		in->body.left = h->content_length;

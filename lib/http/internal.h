@@ -1,6 +1,5 @@
 /* What server and client share: message heads, the chunked coding, bodies on connections. */
 #pragma once
-#include "lib/http/llhttp_names.h"
 #include "lib/http/request.h"
 #include "lib/net/conn.h"
 
@@ -43,7 +42,6 @@ struct head {
 	unsigned minor;
 	int status;                     /* responses */
 	struct str reason;
-	llhttp_t parser;                /* continues with the body when that is chunked */
 	const char *error;
 	struct str field, value;        /* being collected */
 };
@@ -57,16 +55,19 @@ must_check int head_parse_response(struct head *h, struct str head, const struct
 /* ---- the chunked coding (chunked.c) ---- */
 
 struct chunked {
-	llhttp_t parser;
-	struct headers *trailers;
-	struct str field, value, span;
+	int state;
+	unsigned digits;                /* of the chunk's size, so far */
+	uint64_t left;                  /* bytes of the chunk to come */
 	size_t overhead;                /* bytes since the last byte of content */
+	struct headers *trailers;
 	unsigned trailers_max;
+	char *line;                     /* the trailer being collected: buffers come and go */
+	size_t line_n, line_cap;
 	bool done;
 };
 
-/* Continues behind the head that h parsed. Trailers are copied into their arena. */
-void chunked_init(struct chunked *d, const struct head *h, struct headers *trailers, unsigned trailers_max);
+/* Trailers are copied into their arena. */
+void chunked_init(struct chunked *d, struct headers *trailers, unsigned trailers_max);
 /* Decodes from data: 1 with a view of content, 0 when more data is needed or (d->done) the end was
  * reached, or -EBADMSG. *ret_used: bytes of data that are done with once the content is. */
 must_check int chunked_feed(struct chunked *d, struct str data, struct str *ret_content, size_t *ret_used);

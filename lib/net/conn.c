@@ -448,6 +448,17 @@ int conn_shutdown(struct conn *c, uint64_t timeout_ms)
 	return rc < 0 ? rc : finish(c, &p, "shutdown", timeout_ms);
 }
 
+void conn_reset(struct conn *c)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	uv_os_fd_t fd;
+
+	if (c->closing || uv_fileno((uv_handle_t *)&c->tcp, &fd) < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	begin_close(c);
+}
+
 /* ---- idle ---- */
 
 /* The timer is not touched for every request: it runs out now and then, looks, and goes on. */

@@ -35,6 +35,9 @@ waits must_check int conn_writev(struct conn *c, struct iovec *iov, unsigned n, 
 /* Ends the sending direction: 0 or negative. The peer reads the end once it has read everything. */
 waits must_check int conn_shutdown(struct conn *c, uint64_t timeout_ms);
 
+/* Breaks the connection off, so that the peer sees an error instead of an end; close it then. */
+void conn_reset(struct conn *c);
+
 /* The task is cancelled when the peer resets the connection while nobody reads; NULL: nobody is. */
 void conn_watch(struct conn *c, struct task *t);
 
