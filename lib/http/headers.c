@@ -69,7 +69,7 @@ void headers_add(struct headers *h, struct str name, struct str value)
 	headers_add_ref(h, arena_str(h->arena, name), arena_str(h->arena, value));
 }
 
-static void add_formatted(struct headers *h, struct str name, const char *fmt, va_list ap)
+printf_like(3, 0) static void add_formatted(struct headers *h, struct str name, const char *fmt, va_list ap)
 {
 	va_list again;
 	char small[256];

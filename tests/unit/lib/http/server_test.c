@@ -50,7 +50,7 @@ static int abc_next(struct body *b, struct str *ret_chunk)
 
 	if (self->at == 3)
 		return 0;
-	*ret_chunk = str_of("abc" + self->at++, 1);
+	*ret_chunk = str_of(&"abc"[self->at++], 1);
 	return 1;
 }
 
@@ -762,7 +762,7 @@ waits static void busy_port(void)
 	stop();
 }
 
-#define IN_TASK(name) static void test_##name(void **state) { (void)state; in_task(name); }
+#define IN_TASK(name) static void test_##name(void **state) { (void)state; run_in_task(name); }
 #define TESTS(X)                                                                                       \
 	X(plain_get) X(pipelining) X(refuses) X(refuses_nul) X(limits_of_heads) X(limit_without_line_end) \
 	X(forms_that_are_accepted) X(http_1_0) X(chunked_requests) X(bad_chunked_requests)               \

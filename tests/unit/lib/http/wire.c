@@ -13,7 +13,7 @@ static void test_task(void *arg)
 	test_fn();
 }
 
-void in_task(void (*fn)(void))
+void run_in_task(void (*fn)(void))
 {
 	uv_loop_t loop;
 

@@ -5,7 +5,7 @@
 #include "lib/net/conn.h"
 
 /* Runs fn in a task until it and everything it started have ended. */
-void in_task(void (*fn)(void));
+void run_in_task(void (*fn)(void));
 
 /* A connection to 127.0.0.1. */
 waits struct conn *wire_open(unsigned port);
