@@ -385,6 +385,10 @@ waits static int read_head(struct exchange *x, struct arena *arena, uint64_t unt
 
 	while ((n = head_scan(scan, conn_data(x->conn), &limits, &why)) == 0) {
 		uint64_t now = clock_mono_ms();
+		struct str begin = str_head(conn_data(x->conn), 5);
+
+		if (!str_starts(S("HTTP/"), begin))     /* something else speaks: do not wait for its end */
+			return -EBADMSG;
 		int rc = now < until_ms ? conn_fill(x->conn, until_ms - now) : -ETIMEDOUT;
 
 		if (rc == -ENOBUFS)
@@ -458,7 +462,7 @@ int exchange_receive(struct exchange *x, struct arena *arena, bool head_request,
 
 bool exchange_answered(struct exchange *x)
 {
-	return !x->conn || conn_data(x->conn).n > 0 || conn_is_dead(x->conn);
+	return !x->conn || conn_has_input(x->conn) || conn_is_dead(x->conn);
 }
 
 const struct http_address *exchange_address(const struct exchange *x)

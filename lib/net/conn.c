@@ -259,6 +259,13 @@ struct str conn_data(struct conn *c)
 	return inbuf_str(input(c));
 }
 
+bool conn_has_input(struct conn *c)
+{
+	if (c->tls && conn_data(c).n == 0 && inbuf_n(&c->in) > 0)
+		tls_idle_input(c);
+	return conn_data(c).n > 0;
+}
+
 void conn_consume(struct conn *c, size_t n)
 {
 	inbuf_consume(input(c), n);
@@ -408,6 +415,9 @@ int conn_open(const char *ip, unsigned port, uint64_t timeout_ms, struct conn **
 	if (rc < 0)
 		return rc;
 	conn_connected(c);
+	rc = start_reading(c);          /* from now on: an answer may come while we still send */
+	if (rc < 0)
+		return rc;
 	*ret = TAKE(c);
 	return 0;
 }

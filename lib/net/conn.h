@@ -23,6 +23,9 @@ void conn_consume(struct conn *c, size_t n);
 /* Waits for more bytes (appends to conn_data; the buffer holds up to 64 KiB, more when reserved):
  * 1, 0 at the end of the stream, -ENOBUFS when the buffer is full, -ETIMEDOUT, -ECONNRESET, … */
 waits must_check int conn_fill(struct conn *c, uint64_t timeout_ms);
+/* Whether bytes have come and not been consumed, as far as is known without waiting. Bytes come also
+ * while nobody waits for them, until the buffer is full. */
+bool conn_has_input(struct conn *c);
 /* Asks for room of n bytes (up to 256 KiB) from the next fill on, for large bodies; 0: the usual. */
 void conn_reserve(struct conn *c, size_t n);
 /* Reads into the caller's memory (buffered bytes first): count, 0 at the end, or negative. */
