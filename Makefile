@@ -72,7 +72,8 @@ unit_src := $(shell find tests/unit -name '*_test.c' 2>/dev/null)
 unit_helper_obj := $(call obj,$(filter-out $(unit_src),$(shell find tests/unit -name '*.c' 2>/dev/null)))
 unit_bin := $(patsubst tests/%.c,$(O)/tests/%,$(unit_src))
 
-.PHONY: all run check bench fuzz fuzz-replay tidy install clean deps unit bench-programs
+.PHONY: all run check bench fuzz fuzz-replay tidy clang-tidy install clean deps unit \
+	bench-programs unit-programs fuzz-replay-programs
 all: $(programs)
 
 bench-programs: $(bench_programs)
@@ -112,6 +113,8 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(unit_helper_obj) $$(call unit_archives,
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(PKG_LIBS)
 
+unit-programs: $(unit_bin)
+
 # Builds and runs the unit tests (UNIT=pattern for some).
 unit: $(foreach t,$(unit_bin),$(if $(or $(if $(UNIT),,all),$(findstring $(UNIT),$(t))),$(t)))
 	@for t in $^; do echo "== $$t"; ASAN_OPTIONS=detect_stack_use_after_return=0 $$t || exit 1; done
@@ -129,6 +132,7 @@ fuzz_replay_bin := $(patsubst tests/fuzz/%.c,$(O)/fuzz-replay/%,$(fuzz_src))
 $(O)/fuzz-replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $$(fuzz_archives)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+fuzz-replay-programs: $(fuzz_replay_bin)
 fuzz-replay: $(fuzz_replay_bin)
 	@for t in $^; do n=$$(basename $$t _fuzz); $$t tests/fuzz/corpus/$$n || exit 1; done
 
@@ -140,6 +144,25 @@ fuzz-programs: $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
 endif
 fuzz:
 	$(MAKE) CC=clang SAN=address,undefined FUZZING=fuzzer O=build/fuzz CFLAGS=-fsanitize=fuzzer-no-link fuzz-programs
+
+# Everything: both builds, all tests, the checkers. Ends with "N passed, N failed".
+check:
+	@bash tests/tools/check.sh
+
+# The conventions, then clang-tidy on what changed since it last found nothing.
+tidy:
+	@$(PYTHON) tests/tools/tidy.py
+	@$(MAKE) -s -k clang-tidy
+
+# max-nodes bounds the analyzer to about a second a file.
+tidy_src := $(filter %.c,$(lib_src)) $(wildcard tests/bench/*.c tests/bench/*/*.c tests/fuzz/*.c) \
+	$(foreach room,proxy objectd ringtool,$(wildcard $(room)/main.c) $(call room_src,$(room)))
+clang-tidy: $(patsubst %.c,$(O)/clang-tidy/%.ok,$(tidy_src))
+$(O)/clang-tidy/%.ok: %.c .clang-tidy $(shell find lib proxy objectd ringtool tests -name '*.h')
+	@mkdir -p $(@D)
+	@out=$$(clang-tidy --quiet $< -- -std=gnu17 -I. $(PKG_CFLAGS) -DNEEDLETAIL_VERSION='""' \
+		-Xclang -analyzer-config -Xclang max-nodes=50000 2>&1) || { echo "$$out"; exit 1; }
+	@touch $@
 
 # Ratios against the installed peers; BENCH= options, see tests/bench/bench.py --help.
 bench:

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""make bench: presses Needletail and the installed peers with the same workloads in turn, and prints
-a table of ratios with what the machine did meanwhile, and the memory and disk that Needletail takes."""
+"""make bench: presses Needletail and the installed peers with the same workloads in turn; prints a
+table of ratios, what the machine did meanwhile, and the memory and disk that Needletail takes."""
 import argparse
 import json
 import math
@@ -289,7 +289,8 @@ def main():
     for what, value, bound, unit in rows:
         ok = value <= bound
         missed += not ok
-        print("%-44s %8.2f %-8s at most %g  %s" % (what, value, unit, bound, "ok" if ok else "ABOVE"))
+        print("%-44s %8.2f %-8s at most %g  %s"
+              % (what, value, unit, bound, "ok" if ok else "ABOVE"))
     print("%d processors; others kept %.0f %% of them busy before, %.0f %% at most between runs; "
           "%g s a run, %d rounds" % (os.cpu_count(), 100 * quiet, 100 * max(bench.noise + [0]),
                                      args.seconds, args.rounds))

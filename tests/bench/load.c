@@ -1,5 +1,6 @@
-/* load: presses a server that speaks the Swift API over HTTP/1.1, checks every answer, and prints one
- * line of JSON per workload. Needs nothing of the server but the protocol, so it measures peers too. */
+/* load: presses a server that speaks the Swift API over HTTP/1.1, checks every answer, and prints
+ * one line of JSON per workload. Needs nothing of the server but the protocol, so it measures peers
+ * too. */
 #include "tests/bench/load/load.h"
 
 #include "lib/base/clock.h"

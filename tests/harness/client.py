@@ -1,4 +1,4 @@
-"""A plain HTTP client for tests: keeps the case of header names, follows nothing, retries nothing."""
+"""A plain HTTP client for tests: keeps the case of header names, follows no redirects."""
 import http.client
 import json as json_module
 import urllib.parse

@@ -9,7 +9,7 @@ set -euo pipefail
 build="gcc make pkg-config|pkgconf python3 libuv1-dev libleveldb-dev libssl-dev zlib1g-dev
 	libjansson-dev libinih-dev libxml2-dev libarchive-dev libisal-dev libxxhash-dev
 	libllhttp-dev|node-llhttp"
-check="clang clang-tidy libclang-rt-dev libcmocka-dev python3-pytest python3-requests
+check="clang clang-tidy libclang-rt-dev clang-format libcmocka-dev python3-pytest python3-requests
 	python3-swiftclient python3-openstackclient python3-keystoneclient rclone curl openssl
 	python3-swift swift-proxy swift-account swift-container swift-object memcached"
 bench="curl memcached python3-swift swift-proxy swift-account swift-container swift-object
@@ -89,7 +89,7 @@ main() {
 			if [ -t 0 ] && command -v sudo >/dev/null; then
 				as_root=sudo
 			else
-				say "these packages are missing and installing them needs root:" $lacking
+				say "missing packages, and installing them needs root:" $lacking
 				exit 1
 			fi
 		fi
@@ -98,7 +98,7 @@ main() {
 	trap 'rm -f "$log"' EXIT
 	say "installing" $lacking
 	if ! $as_root apt-get -qq -o DPkg::Lock::Timeout=600 update >"$log" 2>&1; then
-		say "apt-get update failed, trying with the lists that are there: $(grep -m1 -E '^[EW]:' "$log")"
+		say "apt-get update failed ($(grep -m1 -E '^[EW]:' "$log")); trying without"
 	fi
 	local names before
 	names=$(choose $lacking)
@@ -111,7 +111,8 @@ main() {
 	[ -d /run/systemd/system ] || exit 0
 	local package unit
 	for package in $(grep -vxF -e "$before" < <(installed $daemons)); do
-		for unit in $(dpkg -L "$package" | sed -n 's,.*/systemd/system/\([^@]*\)\.service$,\1,p'); do
+		for unit in $(dpkg -L "$package" |
+			sed -n 's,.*/systemd/system/\([^@]*\)\.service$,\1,p'); do
 			$as_root systemctl disable --quiet "$unit" 2>/dev/null || true
 		done
 	done

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Checks the habits of docs/style.md on every file of the tree: `make tidy`. Prints FILE:LINE: what is
-wrong, then how many rules hold; ends with status 1 when one does not."""
+"""Checks the habits of docs/style.md on every file of the tree: `make tidy`. Prints FILE:LINE: what
+is wrong, then how many rules hold; ends with status 1 when one does not."""
 import os
 import re
 import subprocess

@@ -1,4 +1,5 @@
-/* Runs a job: all connections on one epoll, each sending its next request when the last is answered. */
+/* Runs a job: all connections on one epoll, each sending its next request when the last is
+ * answered. */
 #include "tests/bench/load/conn.h"
 
 #include "lib/base/clock.h"
@@ -101,8 +102,8 @@ static void conn_failed(struct conn *c, const char *what)
 	s->errors++;
 	line = str_cut(&line, '\r');
 	if (!s->first_error[0])
-		snprintf(s->first_error, sizeof(s->first_error), "%s (%d): %.*s", what, c->res.status,
-			 STR(str_head(line, 120)));
+		snprintf(s->first_error, sizeof(s->first_error), "%s (%d): %.*s", what,
+			 c->res.status, STR(str_head(line, 120)));
 }
 
 /* The connection went away. */

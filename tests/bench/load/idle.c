@@ -26,7 +26,7 @@ struct crowd {
 	int n, epoll, busy;
 	bool mute;
 	long answered, refused, closed;
-	struct response *res;    /* one is enough: an answer comes in one piece or counts as refused */
+	struct response *res; /* one is enough: an answer comes in one piece or counts as refused */
 	char *memory;            /* READ_SIZE bytes */
 	char request[1024];
 };
@@ -158,15 +158,18 @@ static void raise_fd_limit(int n)
 
 uint64_t idle_run(struct load *l, bool mute)
 {
-	struct crowd w = { .l = l, .n = l->conns, .mute = mute, .epoll = epoll_create1(EPOLL_CLOEXEC),
+	struct crowd w = { .l = l,
+			   .n = l->conns,
+			   .mute = mute,
+			   .epoll = epoll_create1(EPOLL_CLOEXEC),
 			   .conns = xcalloc((size_t)l->conns, sizeof(struct idle)),
 			   .res = xmalloc(sizeof(struct response)),
 			   .memory = xmalloc(READ_SIZE) };
 	long opened, alive, first;
 
 	raise_fd_limit(l->conns + FDS_SPARE);
-	snprintf(w.request, sizeof(w.request), "GET %s HTTP/1.1\r\nHost: %s:%d\r\n\r\n", l->idle_path,
-		 l->host, l->port);
+	snprintf(w.request, sizeof(w.request), "GET %s HTTP/1.1\r\nHost: %s:%d\r\n\r\n",
+		 l->idle_path, l->host, l->port);
 	crowd_ask(&w, IDLE_NEW);
 	opened = crowd_count(&w, IDLE_STILL);
 	first = w.answered;

@@ -27,7 +27,9 @@ static void print_latencies(struct stats *s)
 	static const struct {
 		const char *name;
 		double part;
-	} points[] = { { "p50", 0.5 }, { "p95", 0.95 }, { "p99", 0.99 }, { "p999", 0.999 }, { "max", 1 } };
+	} points[] = {
+		{ "p50", 0.5 }, { "p95", 0.95 }, { "p99", 0.99 }, { "p999", 0.999 }, { "max", 1 }
+	};
 	size_t n = s->latencies.n / sizeof(uint32_t);
 	uint32_t *us = (uint32_t *)(void *)s->latencies.p;
 	double sum = 0;

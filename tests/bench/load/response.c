@@ -1,4 +1,5 @@
-/* An HTTP/1.1 response parser: status, the headers that the load generator checks, both framings. */
+/* An HTTP/1.1 response parser: status, the headers that the load generator checks,
+ * both framings. */
 #include "tests/bench/load/response.h"
 
 #include "tests/bench/load/simple.h"

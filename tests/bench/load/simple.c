@@ -19,7 +19,8 @@ struct str header_get(struct str head, struct str name)
 
 	str_cut(&head, '\n');
 	while ((line = str_cut(&head, '\n')).p)
-		if (line.n > name.n && line.p[name.n] == ':' && str_ieq(str_head(line, name.n), name))
+		if (line.n > name.n && line.p[name.n] == ':' &&
+		    str_ieq(str_head(line, name.n), name))
 			return str_trim(str_skip(line, name.n + 1));
 	return STR_NONE;
 }
@@ -127,7 +128,8 @@ void simple_login(struct load *l)
 	char headers[1024];
 
 	l->token[0] = '\0';
-	snprintf(headers, sizeof(headers), "X-Auth-User: %s\r\nX-Auth-Key: %s\r\n", l->user, l->key);
+	snprintf(headers, sizeof(headers), "X-Auth-User: %s\r\nX-Auth-Key: %s\r\n", l->user,
+		 l->key);
 	CLEANUP(reply_done) struct reply r = simple_request(l, "GET", "/auth/v1.0", headers);
 	struct str token = header_get(r.head, S("X-Auth-Token"));
 	struct str url = header_get(r.head, S("X-Storage-Url"));
@@ -163,8 +165,8 @@ struct reply names_page(struct load *l, const char *container, const char *query
 {
 	CLEANUP(buf_done) struct buf path = BUF(8 * KIB);
 
-	buf_addf(&path, "%s%s%s?limit=10000%s&marker=", l->account, *container ? "/" : "", container,
-		 query);
+	buf_addf(&path, "%s%s%s?limit=10000%s&marker=", l->account, *container ? "/" : "",
+		 container, query);
 	percent_encode(&path, marker, S(""));
 	return simple_request(l, "GET", path.p, "");
 }

@@ -194,8 +194,8 @@ static uint64_t md5_speed(struct load *l, const char *name)
 		bytes += s.n;
 	}
 	digest_final(d, md5);
-	printf("{\"label\":\"%s\",\"workload\":\"%s\",\"mb_s\":%.2f,\"errors\":0}\n", l->label, name,
-	       (double)bytes / (double)(now_us() - start));
+	printf("{\"label\":\"%s\",\"workload\":\"%s\",\"mb_s\":%.2f,\"errors\":0}\n", l->label,
+	       name, (double)bytes / (double)(now_us() - start));
 	return 0;
 }
 
@@ -264,7 +264,10 @@ uint64_t workload_run(struct load *l, const char *name)
 		const char *name;
 		uint64_t (*run)(struct load *l, const char *name);
 	} others[] = {
-		{ "delete", deletes }, { "tempurl", links }, { "login", logins }, { "md5", md5_speed },
+		{ "delete", deletes },
+		{ "tempurl", links },
+		{ "login", logins },
+		{ "md5", md5_speed },
 	};
 
 	if ((str_starts(str_from(name), S("put")) || str_starts(str_from(name), S("get"))) &&

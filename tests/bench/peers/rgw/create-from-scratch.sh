@@ -1,9 +1,9 @@
 #!/bin/bash
 # Makes a private Ceph cluster (1 mon, 1 mgr, 3 bluestore OSDs on files, 1 radosgw with Swift's
-# URLs) under $DATA, starts it, and makes the user test:tester. Usage: create-from-scratch.sh [--force]
+# URLs) under $DATA, starts it, and makes the user test:tester. Usage:
+# create-from-scratch.sh [--force]
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
-T0=$(date +%s.%N)
 if [ -e "$DATA" ]; then
   if [ "${1:-}" != --force ]; then echo "$DATA exists; use --force to destroy it" >&2; exit 1; fi
   "$BASE/stop.sh" || true
@@ -80,16 +80,19 @@ fi
 # keys
 ceph-authtool --create-keyring "$DATA/client.admin.keyring" --gen-key -n client.admin \
   --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *' --cap mds 'allow *' >/dev/null
-ceph-authtool --create-keyring "$DATA/mon.a/keyring.new" --gen-key -n mon. --cap mon 'allow *' >/dev/null
+ceph-authtool --create-keyring "$DATA/mon.a/keyring.new" --gen-key -n mon. \
+  --cap mon 'allow *' >/dev/null
 ceph-authtool "$DATA/mon.a/keyring.new" --import-keyring "$DATA/client.admin.keyring" >/dev/null
 # mon
-monmaptool --create --fsid "$FSID" --addv a '[v2:127.0.0.1:3300,v1:127.0.0.1:6789]' "$DATA/monmap" >/dev/null
+monmaptool --create --fsid "$FSID" \
+  --addv a '[v2:127.0.0.1:3300,v1:127.0.0.1:6789]' "$DATA/monmap" >/dev/null
 mv "$DATA/mon.a/keyring.new" "$DATA/mon.keyring"
 ceph-mon -c "$CONF" --mkfs -i a --monmap "$DATA/monmap" --keyring "$DATA/mon.keyring"
 "$BASE/start.sh" mon
 C mon enable-msgr2 >/dev/null 2>&1 || true
 # mgr
-C auth get-or-create mgr.x mon 'allow profile mgr' osd 'allow *' mds 'allow *' -o "$DATA/mgr.x/keyring"
+C auth get-or-create mgr.x mon 'allow profile mgr' osd 'allow *' mds 'allow *' \
+  -o "$DATA/mgr.x/keyring"
 "$BASE/start.sh" mgr
 # osds
 for i in $(seq 0 $((NOSD-1))); do
@@ -109,15 +112,16 @@ for p in .rgw.root:8 default.rgw.log:8 default.rgw.control:8 default.rgw.meta:8 
   C osd pool application enable "${p%:*}" rgw >/dev/null 2>&1
 done
 # rgw
-C auth get-or-create client.rgw.a mon 'allow rw' osd 'allow rwx' mgr 'allow rw' -o "$DATA/rgw/keyring"
+C auth get-or-create client.rgw.a mon 'allow rw' osd 'allow rwx' mgr 'allow rw' \
+  -o "$DATA/rgw/keyring"
 "$BASE/start.sh" rgw
 # Swift user  test:tester / testing   (+ S3 keys test/testing)
 RA() { timeout 120 radosgw-admin -c "$CONF" -n client.admin --admin-socket= "$@"; }
-RA user create --uid=test --display-name="Test" --max-buckets=1000000 --access-key=test --secret-key=testing >/dev/null
+RA user create --uid=test --display-name="Test" --max-buckets=1000000 \
+  --access-key=test --secret-key=testing >/dev/null
 RA subuser create --uid=test --subuser=test:tester --access=full >/dev/null
 RA key create --subuser=test:tester --key-type=swift --secret-key=testing >/dev/null
 RA user create --uid=test2 --display-name="Test2" --max-buckets=1000000 >/dev/null
 RA subuser create --uid=test2 --subuser=test2:tester2 --access=full >/dev/null
 RA key create --subuser=test2:tester2 --key-type=swift --secret-key=testing2 >/dev/null
-echo "created in $(echo "$(date +%s.%N) - $T0" | bc 2>/dev/null || awk -v a="$T0" -v b="$(date +%s.%N)" 'BEGIN{print b-a}') s"
 "$BASE/status.sh"

@@ -4,7 +4,6 @@
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 [ -f "$CONF" ] || { echo "no cluster in $DATA; run create-from-scratch.sh" >&2; exit 1; }
-T0=$(date +%s.%N)
 ulimit -n "$(ulimit -Hn)" || true
 mkdir -p "$RUN"
 what="${1:-all}"
@@ -32,7 +31,8 @@ esac
 case $what in all|osd)
   for i in $(seq 0 $((NOSD-1))); do launch "osd.$i" ceph-osd -i "$i"; done
   for _ in $(seq 120); do
-    up=$(CT=15 C osd stat -f json 2>/dev/null | grep -o '"num_up_osds":[0-9]*' | cut -d: -f2 || true)
+    up=$(CT=15 C osd stat -f json 2>/dev/null | grep -o '"num_up_osds":[0-9]*' || true)
+    up=${up#*:}
     [ "${up:-0}" = "$NOSD" ] && break; sleep 0.3
   done
   [ "${up:-0}" = "$NOSD" ] || { echo "only ${up:-0} of $NOSD OSDs up" >&2; exit 1; }
@@ -46,4 +46,3 @@ case $what in all|rgw)
   done
   [ "${c:-}" = 200 ] || { echo "radosgw not answering ($c)" >&2; exit 1; }
 esac
-if [ "$what" = all ]; then awk -v a="$T0" -v b="$(date +%s.%N)" 'BEGIN{printf "started in %.1f s\n", b-a}'; fi

@@ -12,6 +12,6 @@ PROXY_WORKERS=${PROXY_WORKERS:-2}
 OBJ_WORKERS=${OBJ_WORKERS:-1}         # per node
 AC_WORKERS=${AC_WORKERS:-1}           # account and container servers, per node
 LOG_LEVEL=${LOG_LEVEL:-ERROR}         # INFO gives access logs in $LOG/swift.log
-FS=${FS:-dir}                         # dir: folders under $SRV (ext4: user xattrs end at ~4000 bytes)
-                                      # xfs: a loop-mounted XFS image on $SRV
+# dir: folders under $SRV (ext4: user xattrs end at ~4000 bytes); xfs: a loop-mounted image on $SRV
+FS=${FS:-dir}
 IMG=${IMG:-$PEER/xfs.img}; IMG_SIZE=${IMG_SIZE:-16G}

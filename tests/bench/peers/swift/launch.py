@@ -1,5 +1,5 @@
-"""launch.py PROGRAM CONF…: a Swift server (proxy-server, object-server, …) that reads swift.conf from
-the folder PEER_ETC instead of /etc/swift, so that the machine's own installation is not touched."""
+"""launch.py PROGRAM CONF…: a Swift server (proxy-server, object-server, …) that reads swift.conf
+from the folder PEER_ETC instead of /etc/swift; the machine's own installation is not touched."""
 import os
 import runpy
 import sys

@@ -1,4 +1,4 @@
-"""logsink.py SOCKET FILE: stands in for syslog; datagrams of the socket become lines of the file."""
+"""logsink.py SOCKET FILE: stands in for syslog; datagrams of the socket become lines of it."""
 import os
 import socket
 import sys

@@ -28,9 +28,9 @@ key2 = changeme
 cluster_saio_endpoint = http://$HOST:$PORT/v1/
 EOF
 
-PIPE="catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl ratelimit
-  crossdomain container_sync tempauth formpost staticweb copy container-quotas account-quotas slo dlo
-  versioned_writes symlink proxy-logging proxy-server"
+PIPE="catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl
+  ratelimit crossdomain container_sync tempauth formpost staticweb copy container-quotas
+  account-quotas slo dlo versioned_writes symlink proxy-logging proxy-server"
 PIPE=$(echo $PIPE)
 cat > $ETC/proxy-server.conf <<EOF
 [DEFAULT]
@@ -161,7 +161,9 @@ if [ "$ring_port" != "$PORT" ]; then
   rm -f *.builder *.ring.gz
   ring() { # name off replicas
     swift-ring-builder $1.builder create 10 $3 1 >/dev/null
-    for n in 1 2 3 4; do swift-ring-builder $1.builder add r1z$n-127.0.0.1:$((PORT + 10 * n + $2))/sdb$n 1 >/dev/null; done
+    for n in 1 2 3 4; do
+      swift-ring-builder $1.builder add r1z$n-127.0.0.1:$((PORT + 10 * n + $2))/sdb$n 1 >/dev/null
+    done
     swift-ring-builder $1.builder rebalance >/dev/null
   }
   ring object 0 3; ring object-1 0 2; ring container 1 3; ring account 2 3

@@ -3,7 +3,10 @@
 # memcached. Settings: env.sh. Nothing in /etc is read or written.
 set -e
 cd "$(dirname "$0")"; . ./env.sh
-if ls $RUN/*.pid >/dev/null 2>&1; then echo "PID files present in $RUN: run stop.sh first" >&2; exit 1; fi
+if ls $RUN/*.pid >/dev/null 2>&1; then
+  echo "PID files present in $RUN: run stop.sh first" >&2
+  exit 1
+fi
 ./setup.sh
 export PEER_ETC=$ETC
 spawn() { # name cmd...
@@ -23,7 +26,8 @@ spawn proxy /usr/bin/python3 $HERE/launch.py proxy-server $ETC/proxy-server.conf
 for i in $(seq 120); do
   ok=1
   for p in $PORT $(for n in 1 2 3 4; do seq $((PORT + 10 * n)) $((PORT + 10 * n + 2)); done); do
-    [ "$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:$p/healthcheck)" = 200 ] || { ok=0; break; }
+    code=$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:$p/healthcheck || true)
+    [ "$code" = 200 ] || { ok=0; break; }
   done
   [ $ok = 1 ] && { echo "peer up on http://$HOST:$PORT/auth/v1.0"; exit 0; }
   sleep 0.5
