@@ -59,6 +59,8 @@ struct daemon_ops {
 	void (*worker_stop)(struct daemon *d, uint64_t grace_ms);
 	/* In a task of the worker, after conf_load: takes over what can change. May be NULL. (It waits.) */
 	int (*worker_reload)(struct daemon *d, struct fault *why);
+	/* Its reference also describes the sections that several programs read. */
+	bool describes_common;
 	/* The program goes on while some worker cannot start (a broken disk): it is tried again. */
 	bool workers_optional;
 };
