@@ -146,8 +146,9 @@ def clang_tidy(name):
     if run(["make", "-k", "-j", JOBS, *MAKE_PLAIN, "clang-tidy"], log_path(name)) == 0:
         result.passed = 1
     else:
-        result.fail("clang-tidy has findings")
-        result.lines += tail(log_path(name))
+        result.fail("clang-tidy has findings; what leads to each is in " + log_path(name))
+        found = [x for x in tail(log_path(name), 1000000) if re.search(r": (error|warning): ", x)]
+        result.lines += found[:LOG_LINES] or tail(log_path(name))
     return result
 
 
