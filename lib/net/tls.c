@@ -311,10 +311,11 @@ static int decrypt(struct conn *c)
 
 waits static int flush(struct conn *c, uint64_t timeout_ms)
 {
+	if (c->tls->out.n == 0)
+		return 0;
+	/* Ours while we wait: a reader may let OpenSSL write meanwhile. */
 	CLEANUP(buf_done) struct buf out = c->tls->out;
 
-	if (out.n == 0)
-		return 0;
 	c->tls->out = BUF(OUT_MAX);
 	struct iovec iov = { out.p, out.n };
 	int rc = raw_writev(c, &iov, 1, timeout_ms);
@@ -420,33 +421,38 @@ waits static int encrypt(struct conn *c, const char *p, size_t n, uint64_t timeo
 	return 0;
 }
 
+/* Several small pieces (a head and a body) are put together: each would cost a record. */
+static size_t gather(char *to, size_t room, struct iovec **iov, unsigned *n)
+{
+	size_t filled = 0;
+
+	while (*n > 0 && (*iov)->iov_len <= room - filled) {
+		if ((*iov)->iov_len)
+			memcpy(to + filled, (*iov)->iov_base, (*iov)->iov_len);
+		filled += (*iov)->iov_len;
+		(*iov)++;
+		(*n)--;
+	}
+	return filled;
+}
+
 int tls_writev(struct conn *c, struct iovec *iov, unsigned n, uint64_t timeout_ms)
 {
-	static char record[RECORD_MAX];         /* used between two waits only */
-	size_t filled = 0;
+	AUTO(chars) record = NULL;
 	int rc = 0;
 
 	if (c->closing)
 		return -ECONNABORTED;
-	for (unsigned i = 0; i < n && rc == 0; i++) {
-		if (iov[i].iov_len <= sizeof record - filled) {
-			memcpy(record + filled, iov[i].iov_base, iov[i].iov_len);
-			filled += iov[i].iov_len;
+	while (n > 0 && rc == 0) {
+		if (n == 1 || iov->iov_len >= RECORD_MAX) {
+			rc = encrypt(c, iov->iov_base, iov->iov_len, timeout_ms);
+			iov++;
+			n--;
 			continue;
 		}
-		CLEANUP(buf_done) struct buf own = BUF(sizeof record);
-
-		buf_add(&own, record, filled);
-		filled = 0;
-		rc = encrypt(c, own.p, own.n, timeout_ms);
-		if (rc == 0)
-			rc = encrypt(c, iov[i].iov_base, iov[i].iov_len, timeout_ms);
-	}
-	if (rc == 0 && filled > 0) {
-		CLEANUP(buf_done) struct buf own = BUF(sizeof record);
-
-		buf_add(&own, record, filled);
-		rc = encrypt(c, own.p, own.n, timeout_ms);
+		if (!record)
+			record = xmalloc(RECORD_MAX);
+		rc = encrypt(c, record, gather(record, RECORD_MAX, &iov, &n), timeout_ms);
 	}
 	return rc < 0 ? rc : flush(c, timeout_ms);
 }
