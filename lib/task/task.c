@@ -71,6 +71,7 @@ static struct {
 	uv_check_t check;
 	uv_idle_t idle;                 /* active while tasks are ready: the loop must not block */
 	struct task *current, *head, **tail;
+	struct task *yielded, **yielded_tail;   /* to run after the next poll */
 	struct list all;
 	unsigned live;
 	void *sp, *asan_fake, *tsan;
@@ -111,17 +112,21 @@ static void on_idle(uv_idle_t *i)
 	(void)i;
 }
 
+static void enqueue(struct task *t, struct task ***tail)
+{
+	t->ready = true;
+	t->next_ready = NULL;
+	**tail = t;
+	*tail = &t->next_ready;
+	if (!uv_is_active((uv_handle_t *)&S_.idle))
+		uv_idle_start(&S_.idle, on_idle);
+}
+
 static void make_ready(struct task *t)
 {
 	assert(t->magic == TASK_MAGIC);
-	if (t->ready || t->done)
-		return;
-	t->ready = true;
-	t->next_ready = NULL;
-	*S_.tail = t;
-	S_.tail = &t->next_ready;
-	if (!uv_is_active((uv_handle_t *)&S_.idle))
-		uv_idle_start(&S_.idle, on_idle);
+	if (!t->ready && !t->done)
+		enqueue(t, &S_.tail);
 }
 
 void task_wake(struct task *t)
@@ -217,6 +222,12 @@ static void run(struct task *t)
 static void on_check(uv_check_t *c)
 {
 	(void)c;
+	if (S_.yielded) {
+		*S_.tail = S_.yielded;
+		S_.tail = S_.yielded_tail;
+		S_.yielded = NULL;
+		S_.yielded_tail = &S_.yielded;
+	}
 	for (int i = 0; S_.head && i < ROUNDS_MAX; i++) {
 		struct task *t = S_.head;
 
@@ -225,7 +236,7 @@ static void on_check(uv_check_t *c)
 			S_.tail = &S_.head;
 		run(t);
 	}
-	if (!S_.head)
+	if (!S_.head && !S_.yielded)
 		uv_idle_stop(&S_.idle);
 }
 
@@ -398,7 +409,7 @@ void task_yield(void)
 	struct task *t = S_.current;
 	bool woken = t->woken;
 
-	make_ready(t);
+	enqueue(t, &S_.yielded_tail);
 	park(t, "yield");
 	t->woken |= woken;
 }
@@ -573,6 +584,7 @@ void tasks_start(uv_loop_t *loop)
 	assert(!S_.loop);
 	S_.loop = loop;
 	S_.tail = &S_.head;
+	S_.yielded_tail = &S_.yielded;
 	list_init(&S_.all);
 	uv_check_init(loop, &S_.check);
 	uv_idle_init(loop, &S_.idle);

@@ -45,7 +45,8 @@ uv_loop_t *tasks_loop(void);
 /* Starts a task; it runs when the caller waits or returns to the loop. g may be NULL for a task that
  * nobody joins. name must outlive the task. Inherits the caller's transaction id. */
 struct task *task_spawn(struct task_group *g, const char *name, task_fn *fn, void *arg);
-/* Waits until all children have ended: 0, or -ECANCELED when this task was cancelled meanwhile. */
+/* Waits until all children have ended: 0, or -ECANCELED / -ETIMEDOUT (deadline) when this task's wait
+ * ended before that. */
 waits must_check int task_group_join(struct task_group *g);
 /* Cancels all children and waits, masked, until they have ended. */
 waits void task_group_end(struct task_group *g);
