@@ -20,6 +20,7 @@ struct replicator;                      /* objectd/replicator/replicator.h */
 struct auditor;
 struct expirer;
 struct locks;                           /* objectd/locks.h */
+struct dbs;                             /* objectd/db/db.h */
 
 enum { OBJECTD_MAGIC = 0x6f626a64 };
 
@@ -29,6 +30,7 @@ struct objectd {
 	struct cluster *cluster;        /* rings and policies; rings are replaced by a reload, so take
 					 * a reference (ring_ref) before a wait */
 	struct store *store;
+	struct dbs *dbs;                /* account and container databases */
 	struct http_client *client;     /* connections to other storage servers */
 	struct http_server *server;
 	const char *device;             /* its name in the rings: the first part of backend paths */

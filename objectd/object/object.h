@@ -1,0 +1,59 @@
+/* The object server: Swift's backend protocol (obj/server.py) on our store. One file per verb. */
+#pragma once
+#include "objectd/locks.h"
+#include "objectd/object/metadata.h"
+#include "objectd/objectd.h"
+#include "objectd/objectd_conf.h"
+
+/* One request on its way through a verb; on the stack of object_handle. */
+struct object_request {
+	struct objectd *o;
+	struct request *req;
+	struct response *res;
+	const struct backend_path *path;
+	unsigned policy_index;
+	struct object_id id;
+	struct str name;                /* "/a/c/o" */
+	struct timestamp ts;            /* X-Timestamp; unset for a GET without one */
+	bool replication;               /* X-Backend-Replication: from another device, not from a client */
+};
+
+/* Answers a request whose path has an object. */
+waits void object_handle(struct objectd *o, struct request *req, struct response *res,
+			 const struct backend_path *p);
+
+waits void object_get(struct object_request *r);        /* GET and HEAD */
+waits void object_put(struct object_request *r);
+waits void object_post(struct object_request *r);
+waits void object_delete(struct object_request *r);
+/* REPLICATE /device/partition: what Swift's object replicator asks. */
+void object_replicate(struct request *req, struct response *res);
+
+/* One writer per object between reading and committing. */
+waits must_check int object_lock(struct object_request *r, struct lock **ret);
+/* 409 with the time of what is there. */
+void object_respond_conflict(struct object_request *r, struct timestamp existing);
+/* X-Backend-Timestamp and its kin. */
+void object_set_ts(struct headers *h, struct str name, struct timestamp ts);
+
+/* ---- what a change does to listings (container_update.c) ---- */
+
+struct object_change {
+	struct container_row_update row;        /* without its names and partition */
+	/* Rows for X-Delete-At (Swift's expirer finds its work there): 0, or unix seconds. */
+	int64_t delete_at_new, delete_at_old;
+	/* filled by object_change_prepare: */
+	struct row_target *targets;
+	unsigned target_n, pended;      /* pended: rows added to the transaction */
+};
+
+/* Applies X-Backend-Container-Update-Override-* and, over them, X-Object-Sysmeta-Container-Update-Override-*
+ * (what encryption and large objects want listed instead). Views of h are kept. */
+void object_change_override(struct object_change *c, const struct headers *h);
+/* Reads the X-Container-* headers into the change. Adds pending rows for devices known to be down to *txn
+ * (made when needed), to be committed together with the object. */
+void object_change_prepare(struct object_request *r, struct object_change *c, struct store_txn **txn);
+/* After the object is durable: delivers the rest, waiting up to container_update_timeout. Failures are
+ * kept as pending rows; only when even that fails (a broken disk) a store error comes back. */
+waits must_check int object_change_deliver(struct object_request *r, struct object_change *c,
+					   const struct store_txn *txn);

@@ -1,0 +1,336 @@
+/* Answers operators: what the machine and this device are doing. */
+#include "objectd/recon.h"
+
+#include "lib/base/clock.h"
+#include "lib/crypto/digest.h"
+#include "lib/http/server.h"
+#include "lib/metrics/metrics.h"
+#include "objectd/auditor/auditor.h"
+#include "objectd/expirer/expirer.h"
+#include "objectd/replicator/replicator.h"
+#include "objectd/updater/updater.h"
+
+#include <jansson.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+
+enum { FILE_MAX = 1 * MIB };
+
+METRIC_GAUGE(g_objects, "needletail_objects", "Live objects on the device.");
+METRIC_GAUGE(g_tombstones, "needletail_tombstones", "Tombstones kept.");
+METRIC_GAUGE(g_bytes, "needletail_object_bytes", "Bytes of live objects.");
+METRIC_GAUGE(g_volumes, "needletail_volumes", "Volume files.");
+METRIC_GAUGE(g_volume_bytes, "needletail_volume_bytes", "Bytes in volume files.");
+METRIC_GAUGE(g_dead_bytes, "needletail_dead_bytes", "Bytes in volumes that nothing refers to.");
+METRIC_GAUGE(g_commits, "needletail_commits", "Commits since the start.");
+METRIC_GAUGE(g_syncs, "needletail_syncs", "Syncs since the start; commits share them.");
+METRIC_GAUGE(g_quarantined, "needletail_quarantined", "Damaged records found.");
+METRIC_GAUGE(g_disk_free, "needletail_disk_free_bytes", "Free bytes of the file system.");
+METRIC_GAUGE(g_disk_size, "needletail_disk_size_bytes", "Bytes of the file system.");
+METRIC_GAUGE(g_pending, "needletail_pending_updates", "Listing rows waiting for their device.");
+METRIC_GAUGE(g_connections, "needletail_connections", "Open connections.");
+METRIC_GAUGE(g_tasks, "needletail_tasks", "Tasks alive.");
+
+static void gauges(void *arg)
+{
+	struct objectd *o = arg;
+	struct http_server_stats http;
+	struct store_stats s;
+
+	store_stats(o->store, &s);
+	metric_gauge_set(&g_objects, (int64_t)s.objects);
+	metric_gauge_set(&g_tombstones, (int64_t)s.tombstones);
+	metric_gauge_set(&g_bytes, (int64_t)s.bytes);
+	metric_gauge_set(&g_volumes, (int64_t)s.volumes);
+	metric_gauge_set(&g_volume_bytes, (int64_t)s.volume_bytes);
+	metric_gauge_set(&g_dead_bytes, (int64_t)s.dead_bytes);
+	metric_gauge_set(&g_commits, (int64_t)s.commits);
+	metric_gauge_set(&g_syncs, (int64_t)s.syncs);
+	metric_gauge_set(&g_quarantined, (int64_t)s.quarantined);
+	metric_gauge_set(&g_disk_free, (int64_t)s.disk_free);
+	metric_gauge_set(&g_disk_size, (int64_t)s.disk_size);
+	metric_gauge_set(&g_pending, (int64_t)updater_pending(o->updater));
+	metric_gauge_set(&g_tasks, tasks_live());
+	if (!o->server)
+		return;
+	http_server_stats(o->server, &http);
+	metric_gauge_set(&g_connections, http.open);
+}
+
+void recon_start(struct objectd *o)
+{
+	metrics_on_page(gauges, o);
+}
+
+/* A file of /proc, or a ring: small, but a disk may be slow. */
+struct read_job {
+	const char *path;
+	struct buf *to;
+	int rc;
+};
+
+static void read_run(void *arg)
+{
+	struct read_job *job = arg;
+	FILE *f = fopen(job->path, "re");
+	char chunk[4096];
+	size_t n;
+
+	job->rc = f ? 0 : -errno;
+	while (f && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		buf_add(job->to, chunk, n);
+	if (f)
+		fclose(f);
+	if (job->rc == 0 && buf_failed(job->to))
+		job->rc = -EFBIG;
+}
+
+waits static int read_file(const char *path, struct buf *to)
+{
+	struct read_job job = { .path = path, .to = to };
+
+	task_run_blocking("read file", read_run, &job);
+	return job.rc;
+}
+
+/* The n-th word of a line. */
+static struct str word(struct str line, unsigned n)
+{
+	struct str w = STR_NONE;
+
+	while (line.p && (w = str_cut(&line, ' ')).p)
+		if (w.n && n-- == 0)
+			return w;
+	return S("");
+}
+
+static json_t *text(struct str s)
+{
+	return json_stringn(s.p ? s.p : "", s.n);
+}
+
+waits static json_t *load(void)
+{
+	CLEANUP(buf_done) struct buf b = BUF(FILE_MAX);
+	json_t *j = json_object();
+	double v[3] = { 0 };
+	uint64_t last = 0;
+
+	if (read_file("/proc/loadavg", &b) < 0)
+		return j;
+	for (unsigned i = 0; i < 3; i++)
+		(void)!str_to_double(word(buf_str(&b), i), &v[i]);
+	(void)!str_to_u64(str_trim(word(buf_str(&b), 4)), &last);
+	json_object_set_new(j, "1m", json_real(v[0]));
+	json_object_set_new(j, "5m", json_real(v[1]));
+	json_object_set_new(j, "15m", json_real(v[2]));
+	json_object_set_new(j, "tasks", text(word(buf_str(&b), 3)));
+	json_object_set_new(j, "processes", json_integer((json_int_t)last));
+	return j;
+}
+
+waits static json_t *mem(void)
+{
+	CLEANUP(buf_done) struct buf b = BUF(FILE_MAX);
+	json_t *j = json_object();
+	struct str rest, line;
+
+	if (read_file("/proc/meminfo", &b) < 0)
+		return j;
+	rest = buf_str(&b);
+	while ((line = str_cut(&rest, '\n')).p) {
+		struct str value = line, name = str_cut(&value, ':');
+
+		if (value.p)
+			json_object_setn_new(j, name.p, name.n, text(str_trim(value)));
+	}
+	return j;
+}
+
+waits static json_t *mounted(void)
+{
+	CLEANUP(buf_done) struct buf b = BUF(FILE_MAX);
+	json_t *j = json_array();
+	struct str rest, line;
+
+	if (read_file("/proc/mounts", &b) < 0)
+		return j;
+	rest = buf_str(&b);
+	while ((line = str_cut(&rest, '\n')).p) {
+		if (line.n == 0)
+			continue;
+		json_t *m = json_object();
+
+		json_object_set_new(m, "device", text(word(line, 0)));
+		json_object_set_new(m, "path", text(word(line, 1)));
+		json_array_append_new(j, m);
+	}
+	return j;
+}
+
+waits static json_t *ringmd5(struct objectd *o)
+{
+	json_t *j = json_object();
+
+	for (unsigned i = 0; i < 2 + o->cluster->policy_count; i++) {
+		CLEANUP(buf_done) struct buf b = BUF(256 * MIB);
+		char name[16], path[PATH_MAX], md5[MD5_HEX_SIZE];
+
+		if (i < 2)
+			snprintf(name, sizeof name, "%s", i ? "container" : "account");
+		else
+			policy_ring_name(o->cluster->policies[i - 2].index, name);
+		snprintf(path, sizeof path, "%s/%s.ring.gz", o->cluster->ring_dir, name);
+		if (read_file(path, &b) < 0)
+			continue;
+		md5_hex(buf_str(&b), md5);
+		json_object_set_new(j, path, json_string(md5));
+	}
+	return j;
+}
+
+static json_t *diskusage(struct objectd *o)
+{
+	json_t *list = json_array(), *j = json_object();
+	struct store_stats s;
+
+	store_stats(o->store, &s);
+	json_object_set_new(j, "device", json_string(o->device));
+	json_object_set_new(j, "mounted", json_true());
+	json_object_set_new(j, "size", json_integer((json_int_t)s.disk_size));
+	json_object_set_new(j, "used", json_integer((json_int_t)(s.disk_size - s.disk_free)));
+	json_object_set_new(j, "avail", json_integer((json_int_t)s.disk_free));
+	json_array_append_new(list, j);
+	return list;
+}
+
+static json_t *devices(struct objectd *o)
+{
+	json_t *j = json_object(), *list = json_array();
+
+	json_array_append_new(list, json_string(o->device));
+	json_object_set_new(j, o->path, list);
+	return j;
+}
+
+static json_t *quarantined(struct objectd *o)
+{
+	struct store_stats s;
+
+	store_stats(o->store, &s);
+	return json_pack("{s:I,s:i,s:i,s:{}}", "objects", (json_int_t)s.quarantined, "containers", 0,
+			 "accounts", 0, "policies");
+}
+
+static json_t *replication(struct objectd *o)
+{
+	struct replicator_stats s;
+	json_t *j = json_object(), *stats;
+
+	replicator_stats(o->replicator, &s);
+	stats = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "attempted", (json_int_t)s.partitions, "success",
+			  (json_int_t)s.pushed, "failure", (json_int_t)s.failed, "remove",
+			  (json_int_t)s.forgotten, "bytes", (json_int_t)s.bytes, "databases",
+			  (json_int_t)s.databases);
+	json_object_set_new(j, "replication_stats", stats);
+	json_object_set_new(j, "replication_time", json_real((double)s.pass_ms / 1000));
+	json_object_set_new(j, "replication_last", json_real((double)s.pass_end_us / 1e6));
+	json_object_set_new(j, "object_replication_time", json_real((double)s.pass_ms / 60000));
+	json_object_set_new(j, "object_replication_last", json_real((double)s.pass_end_us / 1e6));
+	return j;
+}
+
+static json_t *auditor(struct objectd *o)
+{
+	struct auditor_stats s;
+
+	auditor_stats(o->auditor, &s);
+	return json_pack("{s:{s:I,s:I,s:I,s:f}}", "object_auditor_stats_ALL", "passes",
+			 (json_int_t)s.records, "bytes_processed", (json_int_t)s.bytes, "quarantined",
+			 (json_int_t)s.damaged, "start_time", (double)s.pass_start_us / 1e6);
+}
+
+static json_t *expirer(struct objectd *o)
+{
+	struct expirer_stats s;
+
+	expirer_stats(o->expirer, &s);
+	return json_pack("{s:f,s:I}", "object_expiration_pass", (double)s.pass_ms / 1000,
+			 "expired_last_pass", (json_int_t)s.expired_last_pass);
+}
+
+waits static json_t *answer(struct objectd *o, struct str what)
+{
+	struct str rest = what, check = str_cut(&rest, '/');
+
+	if (str_eq(check, S("mem")))
+		return mem();
+	if (str_eq(check, S("load")))
+		return load();
+	if (str_eq(check, S("mounted")))
+		return mounted();
+	if (str_eq(check, S("unmounted")))
+		return json_array();
+	if (str_eq(check, S("diskusage")))
+		return diskusage(o);
+	if (str_eq(check, S("devices")))
+		return devices(o);
+	if (str_eq(check, S("version")))
+		return json_pack("{s:s}", "version", NEEDLETAIL_VERSION);
+	if (str_eq(check, S("ringmd5")))
+		return ringmd5(o);
+	if (str_eq(check, S("async")))
+		return json_pack("{s:I,s:f}", "async_pending", (json_int_t)updater_pending(o->updater),
+				 "async_pending_last", (double)clock_wall_us() / 1e6);
+	if (str_eq(check, S("quarantined")))
+		return quarantined(o);
+	if (str_eq(check, S("replication")))
+		return replication(o);
+	if (str_eq(check, S("auditor")))
+		return auditor(o);
+	if (str_eq(check, S("expirer")))
+		return expirer(o);
+	if (str_eq(check, S("updater")))
+		return json_pack("{s:i}", "object_updater_sweep", 0);
+	if (str_eq(check, S("time")))
+		return json_real((double)clock_wall_us() / 1e6);
+	return NULL;
+}
+
+waits static void respond_recon(struct objectd *o, struct request *req, struct response *res)
+{
+	json_t *j = answer(o, str_skip(req->path, strlen("/recon/")));
+	char *dump = j ? json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+
+	json_decref(j);
+	if (dump)
+		respond(res, 200, S("application/json"), arena_str(req->arena, str_from(dump)));
+	else
+		respond_text(res, 404, "Invalid path: %.*s", STR(req->path));
+	free(dump);
+}
+
+static void respond_metrics(struct request *req, struct response *res)
+{
+	CLEANUP(buf_done) struct buf b = BUF(4 * MIB);
+
+	metrics_format(&b);
+	respond(res, 200, S("text/plain; version=0.0.4; charset=utf-8"), arena_str(req->arena, buf_str(&b)));
+}
+
+bool recon_handle(struct objectd *o, struct request *req, struct response *res)
+{
+	bool health = str_eq(req->path, S("/healthcheck")), page = str_eq(req->path, S("/metrics"));
+
+	if (!health && !page && !str_starts(req->path, S("/recon/")))
+		return false;
+	if (req->method != HTTP_GET && req->method != HTTP_HEAD)
+		respond_status(res, 405);
+	else if (health)
+		respond_text(res, 200, "OK");
+	else if (page)
+		respond_metrics(req, res);
+	else
+		respond_recon(o, req, res);
+	return true;
+}
