@@ -57,13 +57,15 @@ struct proxy_request {
 	bool newest;                    /* X-Newest */
 	bool subrequest;                /* made by a middleware */
 	bool infocache_fresh;           /* skip cached infos (after a write in this request) */
+	bool content_type_overridden;   /* a middleware added swift_* parameters to Content-Type */
 	/* Overrides that middlewares set for the object server and container listing (SLO, symlinks):
 	 * backend headers added to each storage request of an object PUT/POST. */
 	struct headers backend_headers;
 	/* What the object controller learnt, for the middlewares on the way out. */
 	struct str backend_etag;
 	struct proxy_request *parent;   /* of a sub-request */
-	struct info_memo *infos;        /* what this request has asked for already (proxy/info.c) */
+	struct info_hold *infos;        /* infos that were asked for, until the response was sent */
+	struct ring_hold *rings;        /* references to rings, until the response was sent */
 };
 
 static inline struct proxy_request *proxy_request(const struct request *req)
@@ -94,13 +96,30 @@ struct container_info {
 	struct str cors_allow_origin, cors_expose_headers, cors_max_age;
 };
 
-/* In the request's arena; never NULL. Ask the cache first, then the storage servers (HEAD). Existing ones are
- * cached for recheck_*_existence, missing ones for a tenth of it. */
+/* Valid until the client's request ends; never NULL. Ask the cache first, then the storage servers (HEAD).
+ * What exists is cached for recheck_*_existence. What does not exist is not cached: another host may be
+ * making it just now, and its client may come to us next. */
 waits const struct account_info *proxy_account_info(struct request *req, struct str account);
 waits const struct container_info *proxy_container_info(struct request *req, struct str account, struct str container);
 /* After a change made by this process: all workers of this host ask again. */
 void proxy_forget_account(struct proxy *p, struct str account);
 void proxy_forget_container(struct proxy *p, struct str account, struct str container);
+
+/* The one that the client's request has. */
+static inline struct proxy_request *proxy_root(const struct request *req)
+{
+	struct proxy_request *p = proxy_request(req);
+
+	while (p->parent)
+		p = p->parent;
+	return p;
+}
+/* A proxy_request for a client's request, put into req->user; and its end, after the response. */
+struct proxy_request *proxy_request_new(struct proxy *p, struct request *req);
+void proxy_request_done(struct request *req);
+
+/* Keeps a ring as long as the client's request, whatever a reload does meanwhile. */
+void proxy_hold_ring(struct request *req, struct ring *ring);
 
 /* ---- answers ---- */
 

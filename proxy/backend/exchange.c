@@ -1,0 +1,90 @@
+/* One request to one storage server. */
+#include "proxy/backend/internal.h"
+
+struct str node_path(struct arena *a, const struct ring_dev *dev, struct str target_path,
+		     struct str query)
+{
+	size_t device = strlen(dev->device);
+	char *p = arena_alloc(a, device + target_path.n + query.n + 3), *at = p;
+
+	/* Rings only have devices whose names need no escapes. */
+	*at++ = '/';
+	at = mempcpy(at, dev->device, device);
+	at = mempcpy(at, target_path.p, target_path.n);
+	if (query.n) {
+		*at++ = '?';
+		at = mempcpy(at, query.p, query.n);
+	}
+	*at = 0;
+	return str_of(p, (size_t)(at - p));
+}
+
+waits static int start(struct backend *b, const struct ring_dev *dev, struct exchange **ret)
+{
+	struct http_address to = { .port = dev->port };
+	size_t n = strlen(dev->ip);
+
+	if (n >= sizeof to.ip)
+		return -EINVAL;
+	memcpy(to.ip, dev->ip, n + 1);
+	return exchange_start(b->proxy->client, &to, ret);
+}
+
+int node_send(struct backend *b, const struct node *node, struct str method, struct str target_path,
+	      struct str query, const struct headers *h, int64_t length, struct str first_bytes,
+	      struct exchange **ret)
+{
+	AUTO(exchange) x = NULL;
+	int rc = start(b, node->dev, &x);
+
+	if (rc >= 0) {
+		struct str path = node_path(h->arena, node->dev, target_path, query);
+
+		rc = exchange_send(x, method, path, h, length, first_bytes);
+	}
+	if (rc < 0) {
+		node_failed(b, node->dev, rc, "sending a request");
+		return rc;
+	}
+	*ret = TAKE(x);
+	return 0;
+}
+
+static bool belongs_to_connection(struct str name)
+{
+	static const struct str names[] = {
+		STR_INIT("connection"), STR_INIT("keep-alive"), STR_INIT("transfer-encoding"),
+		STR_INIT("content-length"), STR_INIT("date"), STR_INIT("server"),
+		STR_INIT("x-put-timestamp"), STR_INIT("x-delete-after"), STR_INIT("x-trans-id"),
+		STR_INIT("x-openstack-request-id"),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (name.n == names[i].n && str_ieq(name, names[i]))
+			return true;
+	return false;
+}
+
+/* Swift shows ETags without quotes. */
+static struct str unquoted(struct str etag)
+{
+	if (etag.n >= 2 && etag.p[0] == '"' && etag.p[etag.n - 1] == '"')
+		return str_of(etag.p + 1, etag.n - 2);
+	return etag;
+}
+
+void backend_clean_headers(struct headers *h)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < h->n; i++) {
+		struct header f = h->v[i];
+
+		if (belongs_to_connection(f.name))
+			continue;
+		if (f.name.n == 4 && str_ieq(f.name, S("etag")))
+			f.value = unquoted(f.value);
+		h->v[kept++] = f;
+	}
+	h->n = kept;
+}

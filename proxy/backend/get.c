@@ -1,0 +1,429 @@
+/* Reads: one server after another until one has it; and a body that moves to another server when the
+ * first stops in the middle. Swift: GetOrHeadHandler in proxy/controllers/base.py. */
+#include "lib/log/log.h"
+#include "lib/metrics/metrics.h"
+#include "lib/swift/conditional.h"
+#include "proxy/backend/internal.h"
+
+METRIC_COUNTER(resumed, "needletail_proxy_resumed_reads_total",
+	       "Object reads that went on from another replica.");
+
+enum { REFUSAL_BODY_MAX = 64 * KIB, DRAIN_MAX = 64 * KIB, REFUSALS_MAX = 16 };
+
+struct refusal {
+	int status;
+	struct headers headers;
+	struct str body;
+};
+
+/* A request that is being read. In the request's arena; the body that it is part of outlives the call. */
+struct getter {
+	struct body body;
+	struct request *req;
+	struct backend *backend;
+	struct get get;
+	struct target target;
+	struct nodes nodes;
+	unsigned suppress;              /* so many 404s of primaries are not believed */
+	struct timestamp tombstone;     /* the newest that was seen */
+	struct refusal *refusals;
+	unsigned refused;
+	/* The source. */
+	struct exchange *x;
+	struct node node;
+	struct response res;
+	struct timestamp ts;
+	/* For going on elsewhere: the bytes first..last of the entity were promised. */
+	bool resumable;
+	struct str etag;
+	uint64_t first, last;           /* first moves on as bytes are handed out */
+};
+
+void get_headers(struct request *req, struct headers *ret)
+{
+	static const struct str names[] = {
+		STR_INIT("Range"), STR_INIT("If-Range"), STR_INIT("If-Match"), STR_INIT("If-None-Match"),
+		STR_INIT("If-Modified-Since"), STR_INIT("If-Unmodified-Since"),
+	};
+
+	headers_init(ret, req->arena);
+	headers_add_ref(ret, S("X-Trans-Id"), req->trans_id);
+	for (unsigned i = 0; i < req->headers.n; i++) {
+		const struct header *h = &req->headers.v[i];
+		bool wanted = str_istarts(h->name, S("X-Backend-"));
+
+		for (size_t j = 0; !wanted && j < ARRAY_LEN(names); j++)
+			wanted = h->name.n == names[j].n && str_ieq(h->name, names[j]);
+		if (wanted)
+			headers_add_ref(ret, h->name, h->value);
+	}
+}
+
+static struct timestamp timestamp_in(const struct headers *h, struct str name)
+{
+	struct timestamp ts = { 0 };
+	struct str value = headers_get(h, name);
+
+	if (!value.p || timestamp_parse(value, &ts) < 0)
+		return (struct timestamp){ 0 };
+	return ts;
+}
+
+/* source_key: how old a source is. */
+static struct timestamp source_timestamp(const struct headers *h)
+{
+	static const struct str names[] = {
+		STR_INIT("X-Backend-Data-Timestamp"), STR_INIT("X-Backend-Timestamp"),
+		STR_INIT("X-Put-Timestamp"), STR_INIT("X-Timestamp"),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (headers_has(h, names[i]))
+			return timestamp_in(h, names[i]);
+	return (struct timestamp){ 0 };
+}
+
+/* Ends an exchange whose answer is not needed; a short one is read so that the connection lives on. */
+waits static void discard(struct exchange *x, struct response *res)
+{
+	if (res->body && res->body->left >= 0 && res->body->left <= DRAIN_MAX &&
+	    body_drain(res->body, DRAIN_MAX) < 0)
+		log_debug("the rest of an answer could not be read, ignoring");
+	body_close(res->body);
+	exchange_end(x);
+}
+
+waits static void refuse(struct getter *g, int status, struct response *res)
+{
+	CLEANUP(buf_done) struct buf text = BUF(REFUSAL_BODY_MAX);
+	struct arena *a = g->req->arena;
+
+	if (!g->refusals)
+		g->refusals = arena_alloc(a, REFUSALS_MAX * sizeof *g->refusals);
+	if (g->refused == REFUSALS_MAX)
+		return;
+	struct refusal *r = &g->refusals[g->refused++];
+
+	*r = (struct refusal){ .status = status };
+	headers_init(&r->headers, a);
+	if (!res)
+		return;
+	r->headers = res->headers;
+	if (res->body && !g->get.head && body_read_all(res->body, &text) == 0)
+		r->body = arena_str(a, buf_str(&text));
+}
+
+static bool is_good(const struct getter *g, int status)
+{
+	return status / 100 == 2 || status / 100 == 3 || (g->target.kind == SWIFT_OBJECT && status == 416);
+}
+
+/* A refusal, or one that is not believed (_make_node_request): handoffs that know nothing, and as many
+ * primaries as may be waiting for their data after a rebalance. */
+waits static void weigh_refusal(struct getter *g, const struct node *node, struct response *res)
+{
+	struct timestamp ts = timestamp_in(&res->headers, S("X-Backend-Timestamp"));
+	bool missing = res->status == 404 && !timestamp_is_set(ts);
+
+	if (res->status >= 500)
+		node_failed(g->backend, node->dev, res->status, "reading");
+	if (node->handoff && (missing || (res->status >= 500 && !timestamp_is_set(ts))))
+		return;
+	if (missing && g->suppress > 0) {
+		g->suppress--;
+		return;
+	}
+	refuse(g, res->status, res);
+	if (g->target.kind == SWIFT_OBJECT && res->status == 404 && timestamp_cmp(ts, g->tombstone) > 0)
+		g->tombstone = ts;
+}
+
+/* An answer that has what was asked for. True when it became the source. */
+waits static bool weigh_source(struct getter *g, const struct node *node, struct exchange *x,
+			       struct response *res)
+{
+	struct timestamp ts = source_timestamp(&res->headers);
+	struct str put = headers_get_lit(&res->headers, "X-Put-Timestamp");
+
+	/* A database that knows of no PUT is a husk that replication left. */
+	if (put.p && !timestamp_is_set(timestamp_in(&res->headers, S("X-Put-Timestamp")))) {
+		refuse(g, 404, NULL);
+		return false;
+	}
+	if (timestamp_cmp(ts, g->tombstone) < 0)
+		return false;
+	if (g->x) {
+		if (timestamp_cmp(ts, g->ts) <= 0)
+			return false;
+		discard(g->x, &g->res);
+	}
+	g->x = x;
+	g->node = *node;
+	g->res = *res;
+	g->ts = ts;
+	return true;
+}
+
+waits static int ask(struct getter *g, const struct node *node)
+{
+	const struct proxy_conf *conf = g->backend->proxy->conf;
+	AUTO(exchange) x = NULL;
+	struct response res;
+	int rc = node_send(g->backend, node, g->get.head ? S("HEAD") : S("GET"), g->target.path,
+			   g->get.query, g->get.headers, 0, STR_NONE, &x);
+
+	if (rc < 0)
+		return rc == -ECANCELED ? rc : 0;
+	if (g->target.kind == SWIFT_OBJECT && !g->get.newest)
+		exchange_set_timeouts(x, conf->recoverable_node_timeout, 0);
+	rc = exchange_receive(x, g->req->arena, g->get.head, &res);
+	if (rc < 0) {
+		node_failed(g->backend, node->dev, rc, "waiting for an answer");
+		return rc == -ECANCELED ? rc : 0;
+	}
+	if (is_good(g, res.status) && weigh_source(g, node, x, &res)) {
+		x = NULL;
+		return 1;
+	}
+	if (!is_good(g, res.status))
+		weigh_refusal(g, node, &res);
+	discard(TAKE(x), &res);
+	return 0;
+}
+
+waits static int find_source(struct getter *g)
+{
+	struct node node;
+
+	while (nodes_next(&g->nodes, &node)) {
+		int rc = ask(g, &node);
+
+		if (rc < 0)
+			return rc;
+		if (rc > 0 && !g->get.newest)
+			return 0;
+	}
+	/* Found copies may be older than a tombstone that was seen after them. */
+	if (g->x && timestamp_cmp(g->ts, g->tombstone) < 0) {
+		discard(TAKE(g->x), &g->res);
+		refuse(g, 404, NULL);
+	}
+	return 0;
+}
+
+/* ---- the body ---- */
+
+/* "bytes 0-9/100" */
+static int content_range_parse(struct str value, uint64_t *ret_first, uint64_t *ret_last)
+{
+	struct str rest = value, first, last;
+
+	if (!str_istarts(rest, S("bytes ")))
+		return -EINVAL;
+	rest = str_skip(rest, 6);
+	last = str_cut(&rest, '/');
+	first = str_cut(&last, '-');
+	if (str_to_u64(str_trim(first), ret_first) < 0 || !last.p ||
+	    str_to_u64(str_trim(last), ret_last) < 0 || *ret_first > *ret_last)
+		return -EINVAL;
+	return 0;
+}
+
+static bool is_multipart(const struct response *res)
+{
+	return str_istarts(headers_get_lit(&res->headers, "Content-Type"), S("multipart/byteranges"));
+}
+
+/* Notes which bytes of the entity the answer promises, when that is one run of known length. */
+static void note_promise(struct getter *g)
+{
+	const struct response *res = &g->res;
+
+	g->etag = etag_unquoted(headers_get_lit(&res->headers, "ETag"));
+	if (g->target.kind != SWIFT_OBJECT || g->get.newest || res->content_length <= 0 || !g->etag.n)
+		return;
+	if (res->status == 200) {
+		g->first = 0;
+		g->last = (uint64_t)res->content_length - 1;
+		g->resumable = true;
+	} else if (res->status == 206 && !is_multipart(res)) {
+		g->resumable = content_range_parse(headers_get_lit(&res->headers, "Content-Range"),
+						   &g->first, &g->last) == 0;
+	}
+}
+
+/* Whether the answer holds the bytes that are missing, of the same object. */
+static bool continues(const struct getter *g, const struct response *res)
+{
+	uint64_t first, last;
+
+	if (!str_eq(etag_unquoted(headers_get_lit(&res->headers, "ETag")), g->etag) || is_multipart(res))
+		return false;
+	if (res->status == 200)
+		return g->first == 0 && (uint64_t)res->content_length == g->last + 1;
+	return res->status == 206 &&
+	       content_range_parse(headers_get_lit(&res->headers, "Content-Range"), &first, &last) == 0 &&
+	       first == g->first && last == g->last;
+}
+
+static void resume_headers(const struct getter *g, struct headers *ret)
+{
+	const struct headers *from = g->get.headers;
+
+	headers_init(ret, g->req->arena);
+	for (unsigned i = 0; i < from->n; i++)
+		if (!str_istarts(from->v[i].name, S("If-")) && !str_ieq(from->v[i].name, S("Range")))
+			headers_add_ref(ret, from->v[i].name, from->v[i].value);
+	headers_addf(ret, S("Range"), "bytes=%" PRIu64 "-%" PRIu64, g->first, g->last);
+}
+
+waits static int resume_at(struct getter *g, const struct node *node, const struct headers *h)
+{
+	AUTO(exchange) x = NULL;
+	struct response res;
+	int rc = node_send(g->backend, node, S("GET"), g->target.path, g->get.query, h, 0, STR_NONE, &x);
+
+	if (rc < 0)
+		return rc == -ECANCELED ? rc : 0;
+	exchange_set_timeouts(x, g->backend->proxy->conf->recoverable_node_timeout, 0);
+	rc = exchange_receive(x, g->req->arena, false, &res);
+	if (rc < 0 || res.status >= 500)
+		node_failed(g->backend, node->dev, rc < 0 ? rc : res.status, "reading");
+	if (rc < 0)
+		return rc == -ECANCELED ? rc : 0;
+	if (!continues(g, &res)) {
+		discard(TAKE(x), &res);
+		return 0;
+	}
+	g->x = TAKE(x);
+	g->res.body = res.body;
+	g->node = *node;
+	return 1;
+}
+
+/* The source broke off: 0 when another took over, else the error. */
+waits static int resume(struct getter *g, int error)
+{
+	struct headers h;
+	struct node node;
+
+	if (error == -ECANCELED)
+		return error;
+	node_failed(g->backend, g->node.dev, error, "reading a body");
+	body_close(g->res.body);
+	g->res.body = NULL;
+	exchange_end(TAKE(g->x));
+	if (!g->resumable)
+		return error;
+	resume_headers(g, &h);
+	while (nodes_next(&g->nodes, &node)) {
+		int rc = resume_at(g, &node, &h);
+
+		if (rc < 0)
+			return rc;
+		if (rc > 0) {
+			metric_add(&resumed, 1);
+			return 0;
+		}
+	}
+	log_error("GET %.*s: no replica could go on from byte %" PRIu64, STR(g->target.path), g->first);
+	return error;
+}
+
+waits static int getter_next(struct body *b, struct str *ret_chunk)
+{
+	struct getter *g = container_of(b, struct getter, body);
+
+	for (;;) {
+		int rc = g->res.body ? body_next(g->res.body, ret_chunk) : -EIO;
+
+		if (rc > 0) {
+			g->first += ret_chunk->n;
+			if (b->left >= 0)
+				b->left -= (int64_t)ret_chunk->n;
+			return rc;
+		}
+		if (rc == 0 && b->left <= 0)
+			return 0;
+		rc = resume(g, rc == 0 ? -EPIPE : rc);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+waits static void getter_close(struct body *b)
+{
+	struct getter *g = container_of(b, struct getter, body);
+
+	body_close(g->res.body);
+	g->res.body = NULL;
+	exchange_end(TAKE(g->x));
+	nodes_done(&g->nodes);
+}
+
+/* ---- the answer ---- */
+
+static void respond_with_source(struct getter *g, struct response *res)
+{
+	*res = g->res;
+	note_promise(g);
+	backend_clean_headers(&res->headers);
+	res->body = NULL;
+	if (g->get.head || !g->res.body || g->res.body->left == 0)
+		return;
+	g->body = (struct body){ .next = getter_next, .close = getter_close, .left = g->res.body->left };
+	res->body = &g->body;
+}
+
+static void respond_with_refusal(struct getter *g, struct response *res)
+{
+	int statuses[REFUSALS_MAX];
+
+	for (unsigned i = 0; i < g->refused; i++)
+		statuses[i] = g->refusals[i].status;
+	int best = quorum_best(statuses, NULL, g->refused, quorum_size(g->refused));
+
+	response_init(res, g->req->arena);
+	if (best < 0) {
+		log_warn("%s %.*s: 503 from %u answers", g->get.head ? "HEAD" : "GET", STR(g->target.path),
+			 g->refused);
+		respond_status(res, 503);
+		return;
+	}
+	const struct refusal *r = &g->refusals[best];
+
+	respond_status(res, r->status);
+	for (unsigned i = 0; i < r->headers.n; i++)
+		if (!str_ieq(r->headers.v[i].name, S("Content-Type")))
+			headers_add_ref(&res->headers, r->headers.v[i].name, r->headers.v[i].value);
+	backend_clean_headers(&res->headers);
+	if (r->body.n) {
+		struct str type = headers_get_lit(&r->headers, "Content-Type");
+
+		respond(res, r->status, type.p ? type : S("text/plain"), r->body);
+	}
+}
+
+int backend_get(struct request *req, const struct get *get, struct response *res)
+{
+	struct getter *g = arena_zalloc(req->arena, sizeof *g);
+	struct proxy *p = proxy_request(req)->proxy;
+
+	g->req = req;
+	g->backend = p->backend;
+	g->get = *get;
+	g->target = *get->target;
+	nodes_start(&g->nodes, p->backend, get->target, NODES_FOR_READ);
+	g->suppress = (unsigned)p->conf->rebalance_missing_suppression_count;
+	if (g->suppress >= g->nodes.primaries)
+		g->suppress = g->nodes.primaries ? g->nodes.primaries - 1 : 0;
+	int rc = find_source(g);
+
+	if (rc == 0 && g->x)
+		respond_with_source(g, res);
+	else if (rc == 0)
+		respond_with_refusal(g, res);
+	if (rc < 0 || res->body != &g->body)
+		getter_close(&g->body);
+	return rc;
+}

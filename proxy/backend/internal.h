@@ -1,0 +1,27 @@
+/* What the files of proxy/backend share. */
+#pragma once
+#include "lib/conf/conf.h"
+#include "proxy/backend/affinity.h"
+#include "proxy/backend/backend.h"
+#include "proxy/proxy_conf.h"
+
+struct backend {
+	struct proxy *proxy;
+	struct map *troubles;           /* struct trouble by "ip:port/device" */
+	struct task_group background;   /* writes that go on after their answer */
+	struct task_group probes;
+	struct affinity read, write;
+	uint64_t random;                /* state of the shuffle */
+};
+
+/* A server that failed lately. */
+struct trouble {
+	unsigned errors;
+	uint64_t last_ms;               /* of the last error */
+	bool probing;                   /* a task waits for it to accept connections */
+};
+
+enum { TROUBLE_KEY_SIZE = RING_HOST_SIZE + RING_DEVICE_SIZE + 16 };
+struct str trouble_key(const struct ring_dev *dev, char text[TROUBLE_KEY_SIZE]);
+/* 0..n-1 */
+unsigned backend_random(struct backend *b, unsigned n);

@@ -1,0 +1,287 @@
+/* Which servers are asked, in which order, and which are left alone for a while.
+ * Swift: NodeIter in proxy/controllers/base.py; sort_nodes, error_limited and their kin in proxy/server.py. */
+#include "lib/base/clock.h"
+#include "lib/crypto/digest.h"
+#include "lib/log/log.h"
+#include "lib/metrics/metrics.h"
+#include "lib/net/conn.h"
+#include "proxy/backend/internal.h"
+
+enum { PROBE_FIRST_MS = 250, PROBE_MAX_MS = 4000, GRACE_STEP_MS = 20 };
+
+METRIC_COUNTER(node_errors, "needletail_proxy_node_errors_total", "Failed exchanges with storage servers.");
+METRIC_COUNTER(handoffs_used, "needletail_proxy_handoffs_total", "Handoff servers that were asked.");
+
+struct backend *backend_new(struct proxy *p)
+{
+	struct backend *b = xcalloc(1, sizeof *b);
+	struct fault why;
+
+	b->proxy = p;
+	b->troubles = map_new();
+	task_group_init(&b->background);
+	task_group_init(&b->probes);
+	/* Whoever stops the worker owns them, not the task that starts it. */
+	b->background.owner = b->probes.owner = NULL;
+	random_bytes(&b->random, sizeof b->random);
+	b->random |= 1;
+	if (affinity_parse(str_from(p->conf->read_affinity), true, &b->read, &why) < 0 ||
+	    affinity_parse(str_from(p->conf->write_affinity), false, &b->write, &why) < 0)
+		log_warn("%s, ignoring", why.text);
+	return b;
+}
+
+void backend_stop(struct backend *b, uint64_t grace_ms)
+{
+	uint64_t until = clock_mono_ms() + grace_ms;
+
+	b->background.owner = b->probes.owner = task_self();
+	task_group_end(&b->probes);
+	while (b->background.live > 0 && clock_mono_ms() < until)
+		if (task_sleep(GRACE_STEP_MS) < 0)
+			break;
+	task_group_end(&b->background);
+	map_free(b->troubles, free);
+	free(b);
+}
+
+struct task_group *backend_background(struct backend *b)
+{
+	return &b->background;
+}
+
+/* xorshift64*: the order of replicas needs to be even, not secret. */
+unsigned backend_random(struct backend *b, unsigned n)
+{
+	b->random ^= b->random >> 12;
+	b->random ^= b->random << 25;
+	b->random ^= b->random >> 27;
+	return (unsigned)(((b->random * 0x2545f4914f6cdd1dULL) >> 32) * n >> 32);
+}
+
+/* ---- servers in trouble ---- */
+
+struct str trouble_key(const struct ring_dev *dev, char text[TROUBLE_KEY_SIZE])
+{
+	int n = snprintf(text, TROUBLE_KEY_SIZE, "%s:%u/%s", dev->ip, dev->port, dev->device);
+
+	assert(n > 0 && n < TROUBLE_KEY_SIZE);
+	return str_of(text, (size_t)n);
+}
+
+bool node_limited(struct backend *b, const struct ring_dev *dev)
+{
+	const struct proxy_conf *conf = b->proxy->conf;
+	char text[TROUBLE_KEY_SIZE];
+
+	if (map_count(b->troubles) == 0)
+		return false;
+	struct str key = trouble_key(dev, text);
+	struct trouble *t = map_peek(b->troubles, key);
+
+	if (!t)
+		return false;
+	if (!t->probing && clock_mono_ms() - t->last_ms > conf->error_suppression_interval) {
+		free(map_remove(b->troubles, key));
+		return false;
+	}
+	return t->errors > (uint64_t)conf->error_suppression_limit;
+}
+
+struct probe {
+	struct backend *backend;
+	unsigned port;
+	char ip[RING_HOST_SIZE], key[TROUBLE_KEY_SIZE];
+};
+
+/* Waits until the server accepts connections, or until nobody cares any more. */
+waits static void probe_run(void *arg)
+{
+	AUTO(free) owned = arg;
+	struct probe *p = owned;
+	const struct proxy_conf *conf = p->backend->proxy->conf;
+	uint64_t pause = PROBE_FIRST_MS, began = clock_mono_ms();
+	bool back = false;
+
+	while (!back && clock_mono_ms() - began < conf->error_suppression_interval) {
+		AUTO(conn) c = NULL;
+
+		if (task_sleep(pause) < 0)
+			return;
+		int rc = conn_open(p->ip, p->port, conf->conn_timeout, &c);
+
+		if (rc == -ECANCELED)
+			return;
+		back = rc == 0;
+		pause = MIN(2 * pause, (uint64_t)PROBE_MAX_MS);
+	}
+	if (back)
+		log_info("%s accepts connections again", p->key);
+	free(map_remove(p->backend->troubles, str_from(p->key)));
+}
+
+static bool is_unreachable(int error)
+{
+	return error == -ECONNREFUSED || error == -ETIMEDOUT || error == -EHOSTUNREACH ||
+	       error == -ENETUNREACH;
+}
+
+static void probe_start(struct backend *b, struct trouble *t, const struct ring_dev *dev)
+{
+	struct probe *p = xcalloc(1, sizeof *p);
+
+	t->probing = true;
+	p->backend = b;
+	p->port = dev->port;
+	snprintf(p->ip, sizeof p->ip, "%s", dev->ip);
+	trouble_key(dev, p->key);
+	task_spawn(&b->probes, "probe", probe_run, p);
+}
+
+void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing)
+{
+	unsigned limit = (unsigned)b->proxy->conf->error_suppression_limit + 1;
+	char text[TROUBLE_KEY_SIZE];
+	struct str key = trouble_key(dev, text);
+	struct trouble *t = map_peek(b->troubles, key);
+
+	if (error == -ECANCELED)
+		return;
+	metric_add(&node_errors, 1);
+	if (!t) {
+		t = xcalloc(1, sizeof *t);
+		map_put(b->troubles, key, t);
+	}
+	bool at_once = error == -ECONNREFUSED || error == 507;
+
+	t->errors = at_once ? MAX(t->errors, limit) : t->errors + 1;
+	t->last_ms = clock_mono_ms();
+	if (error < 0)
+		log_warn("%s: %s: %s", text, doing, strerror(-error));
+	else
+		log_warn("%s: %s: answered %d", text, doing, error);
+	if (t->errors >= limit && is_unreachable(error) && !t->probing)
+		probe_start(b, t, dev);
+}
+
+/* ---- order ---- */
+
+static void shuffle(struct backend *b, const struct ring_dev *v[], unsigned n)
+{
+	for (unsigned i = n; i > 1; i--) {
+		unsigned j = backend_random(b, i);
+		const struct ring_dev *swap = v[i - 1];
+
+		v[i - 1] = v[j];
+		v[j] = swap;
+	}
+}
+
+/* Stable, so equal ones stay shuffled. */
+static void sort_by_affinity(const struct affinity *a, const struct ring_dev *v[], unsigned n)
+{
+	for (unsigned i = 1; i < n; i++) {
+		const struct ring_dev *dev = v[i];
+		unsigned key = affinity_of(a, dev), j = i;
+
+		while (j > 0 && affinity_of(a, v[j - 1]) > key) {
+			v[j] = v[j - 1];
+			j--;
+		}
+		v[j] = dev;
+	}
+}
+
+/* Writes that stay near: local primaries, then local handoffs, before the primaries that are far
+ * (iter_nodes_local_first). Replicators bring them there. */
+static void prefer_local(struct nodes *n)
+{
+	const struct affinity *local = &n->backend->write;
+	const struct ring_dev *far[RING_REPLICAS_MAX];
+	unsigned near = 0, fars = 0, wanted = n->primaries;
+	struct ring_handoffs it;
+	const struct ring_dev *dev;
+
+	for (unsigned i = 0; i < wanted; i++) {
+		if (affinity_of(local, n->primary[i]) != UINT_MAX)
+			n->primary[near++] = n->primary[i];
+		else
+			far[fars++] = n->primary[i];
+	}
+	ring_handoffs_start(n->ring, n->part, &it);
+	while (near < wanted && (dev = ring_handoffs_next(&it)))
+		if (affinity_of(local, dev) != UINT_MAX)
+			n->primary[near++] = dev;
+	for (unsigned i = 0; i < fars && near < RING_REPLICAS_MAX; i++)
+		n->primary[near++] = far[i];
+	n->primaries = near;
+}
+
+void nodes_start(struct nodes *n, struct backend *b, const struct target *t, enum nodes_for what)
+{
+	n->backend = b;
+	n->ring = ring_ref(t->ring);
+	n->part = t->part;
+	n->primaries = ring_primaries(t->ring, t->part, n->primary, RING_REPLICAS_MAX);
+	n->left = n->primaries * (unsigned)b->proxy->conf->request_node_factor;
+	n->next = 0;
+	n->last = NULL;
+	n->handing_off = false;
+	shuffle(b, n->primary, n->primaries);
+	if (what == NODES_FOR_READ && b->proxy->conf->sorting_method == SORT_AFFINITY)
+		sort_by_affinity(&b->read, n->primary, n->primaries);
+	if (what == NODES_FOR_WRITE && t->kind == SWIFT_OBJECT && b->write.n)
+		prefer_local(n);
+}
+
+/* With write affinity a handoff may have been handed out among the first already. */
+static const struct ring_dev *next_handoff(struct nodes *n)
+{
+	const struct ring_dev *dev;
+
+	if (!n->handing_off) {
+		ring_handoffs_start(n->ring, n->part, &n->handoffs);
+		n->handing_off = true;
+	}
+	while ((dev = ring_handoffs_next(&n->handoffs))) {
+		bool seen = false;
+
+		for (unsigned i = 0; i < n->primaries; i++)
+			seen |= n->primary[i] == dev;
+		if (!seen)
+			return dev;
+	}
+	return NULL;
+}
+
+bool nodes_next(struct nodes *n, struct node *ret)
+{
+	const struct ring_dev *dev;
+
+	if (n->last && n->left > 0 && !node_limited(n->backend, n->last))
+		n->left--;
+	n->last = NULL;
+	if (n->left == 0)
+		return false;
+	while (n->next < n->primaries) {
+		dev = n->primary[n->next++];
+		if (!node_limited(n->backend, dev)) {
+			*ret = (struct node){ .dev = n->last = dev };
+			return true;
+		}
+	}
+	while ((dev = next_handoff(n))) {
+		if (node_limited(n->backend, dev))
+			continue;
+		metric_add(&handoffs_used, 1);
+		*ret = (struct node){ .dev = n->last = dev, .handoff = true };
+		return true;
+	}
+	return false;
+}
+
+void nodes_done(struct nodes *n)
+{
+	ring_unref(n->ring);
+	n->ring = NULL;
+}
