@@ -185,6 +185,21 @@ void db_batch_touch(struct db_batch *b)
 	b->touched = true;
 }
 
+void db_batch_replace(struct db_batch *b, struct db_info *info)
+{
+	assert(info->kind == b->info->kind && info->exists);
+	db_info_unref(b->info);
+	b->info = info;
+	b->touched = true;
+}
+
+/* What other changes of the batch did stays to be committed. */
+void db_batch_undo(struct db_batch *b, struct db_info *before)
+{
+	db_info_unref(b->info);
+	b->info = before;
+}
+
 void db_batch_forget(struct db_batch *b)
 {
 	static const unsigned char empty[DB_DIGEST_SIZE];

@@ -40,6 +40,10 @@ struct db_batch;
 struct db_info *db_batch_info(struct db_batch *b);
 /* Says that the info was changed. */
 void db_batch_touch(struct db_batch *b);
+/* Puts a changed copy in its place; the batch takes the reference. */
+void db_batch_replace(struct db_batch *b, struct db_info *info);
+/* Puts back what was there before this change touched it. */
+void db_batch_undo(struct db_batch *b, struct db_info *before);
 /* Merges a row; its name must be among the change's items. */
 void db_batch_merge(struct db_batch *b, struct str name, struct str value);
 bool db_batch_has(struct db_batch *b, struct str name);
