@@ -34,30 +34,64 @@ void pipeline_add_conf(struct conf_spec *spec)
 			conf_add(spec, order[i]->section);
 }
 
-int pipeline_start(struct proxy *p, struct fault *why)
+static bool names(const struct conf_list *list, const char *name)
 {
-	struct middleware *links = xcalloc(ARRAY_LEN(order), sizeof *links);
+	for (unsigned i = 0; i < list->count; i++)
+		if (str_eq(list->items[i], str_from(name)))
+			return true;
+	return false;
+}
 
-	p->pipeline = links;
-	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-		links[i] = (struct middleware){ .kind = order[i], .proxy = p };
-		if (i + 1 < ARRAY_LEN(order))
-			links[i].next = &links[i + 1];
-		int rc = order[i]->start ? order[i]->start(&links[i], p, why) : 0;
+static bool is_wanted(const struct proxy *p, const struct middleware_kind *kind)
+{
+	if (kind->required || kind == inner || kind == &proxy_app)
+		return true;
+	return kind->optional ? names(&p->conf->enable, kind->name) : !names(&p->conf->disable, kind->name);
+}
 
-		if (rc < 0) {
-			/* Only those in front of it were started. */
-			links[i].kind = NULL;
-			pipeline_stop(p);
-			return rc;
-		}
+/* Every word of [proxy] enable and disable must be a middleware that it can have an effect on. */
+static int check_names(const struct conf_list *list, const char *option, bool optional, struct fault *why)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < ARRAY_LEN(order); j++)
+			found |= str_eq(list->items[i], str_from(order[j]->name)) && order[j]->optional == optional &&
+				 !order[j]->required && order[j] != inner && order[j] != &proxy_app;
+		if (!found)
+			return fault_set(why, -EINVAL, "[proxy] %s: \"%.*s\" is not a middleware that can be %sd",
+					 option, STR(list->items[i]), option);
 	}
 	return 0;
 }
 
+int pipeline_start(struct proxy *p, struct fault *why)
+{
+	struct middleware *links = xcalloc(ARRAY_LEN(order) + 1, sizeof *links);
+	size_t n = 0;
+
+	p->pipeline = links;
+	int rc = check_names(&p->conf->enable, "enable", true, why);
+	if (rc == 0)
+		rc = check_names(&p->conf->disable, "disable", false, why);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(order); i++) {
+		if (!is_wanted(p, order[i]))
+			continue;
+		links[n] = (struct middleware){ .kind = order[i], .next = &links[n + 1], .proxy = p };
+		if (order[i]->start)
+			rc = order[i]->start(&links[n], p, why);
+		if (rc < 0)
+			links[n].kind = NULL;   /* only those in front of it were started */
+		n++;
+	}
+	if (rc < 0)
+		pipeline_stop(p);
+	return rc;
+}
+
 void pipeline_stop(struct proxy *p)
 {
-	for (size_t i = 0; i < ARRAY_LEN(order) && p->pipeline[i].kind; i++)
+	for (size_t i = 0; p->pipeline[i].kind; i++)
 		if (p->pipeline[i].kind->stop)
 			p->pipeline[i].kind->stop(&p->pipeline[i]);
 	free(p->pipeline);

@@ -64,6 +64,10 @@ static const struct conf_option options[] = {
 	  .help = "Key that signs requests for the whole of /info." },
 	OPT_LIST(T, disallowed_sections, "swift.auto_create_account_prefix, swift.valid_api_versions",
 		 "What /info does not show."),
+	OPT_LIST(T, enable, "", "Middlewares that are off by default and shall be on: name_check, ratelimit, "
+		 "etag_quoter, read_only."),
+	OPT_LIST(T, disable, "", "Middlewares that shall be off: tempurl, tempauth, copy, crossdomain, "
+		 "container_quotas, account_quotas, domain_remap, healthcheck, proxy_logging …"),
 	OPT_SIZE(T, info_cache_entries, "20000", 16, 100000000,
 		 "Accounts and containers whose headers a worker remembers."),
 	OPT_SIZE(T, max_file_size, "5368709122", 1, INT64_MAX, "Bytes of one object."),

@@ -37,6 +37,7 @@ struct proxy_conf {
 	bool expose_info;
 	const char *admin_key;
 	struct conf_list disallowed_sections;
+	struct conf_list enable, disable;       /* middlewares */
 
 	uint64_t info_cache_entries;
 

@@ -54,4 +54,5 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 }
 
 
-const struct middleware_kind middleware_catch_errors = { .name = "catch_errors", .section = &section, .handle = handle };
+const struct middleware_kind middleware_catch_errors = { .name = "catch_errors", .section = &section, .handle = handle,
+	.required = true };

@@ -88,5 +88,5 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 }
 
 const struct middleware_kind middleware_etag_quoter = {
-	.name = "etag_quoter", .section = &section, .start = start, .handle = handle,
+	.name = "etag_quoter", .section = &section, .start = start, .handle = handle, .optional = true,
 };

@@ -41,4 +41,5 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 }
 
 
-const struct middleware_kind middleware_gatekeeper = { .name = "gatekeeper", .section = &section, .handle = handle };
+const struct middleware_kind middleware_gatekeeper = { .name = "gatekeeper", .section = &section, .handle = handle,
+	.required = true };

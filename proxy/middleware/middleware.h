@@ -15,6 +15,8 @@ struct middleware {
 struct middleware_kind {
 	const char *name;               /* Swift's */
 	const struct conf_section *section;     /* its settings, [name]; NULL: none. Read before start */
+	bool optional;                  /* in the pipeline only when [proxy] enable names it */
+	bool required;                  /* [proxy] disable cannot take it out */
 	/* Makes the state from the configuration; may register into proxy->info. 0 or an error with the
 	 * reason. May be NULL. */
 	int (*start)(struct middleware *mw, struct proxy *proxy, struct fault *why);

@@ -22,7 +22,7 @@ static const struct conf_option options[] = {
 };
 static const struct conf_section section = {
 	.name = "name_check",
-	.help = "Names that the operator forbids (off unless it stands in [proxy] enable).",
+	.help = "Names that the operator forbids.",
 	.options = options,
 	.into = &conf,
 	.size = sizeof conf,
@@ -78,5 +78,5 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 }
 
 const struct middleware_kind middleware_name_check = {
-	.name = "name_check", .section = &section, .start = start, .handle = handle,
+	.name = "name_check", .section = &section, .start = start, .handle = handle, .optional = true,
 };

@@ -231,5 +231,5 @@ static void stop(struct middleware *mw)
 }
 
 const struct middleware_kind middleware_ratelimit = {
-	.name = "ratelimit", .section = &section, .start = start, .stop = stop, .handle = handle,
+	.name = "ratelimit", .section = &section, .start = start, .stop = stop, .handle = handle, .optional = true,
 };
