@@ -174,6 +174,20 @@ bench:
 deps:
 	@tests/tools/deps.sh check
 
+# An all-in-one cluster in the foreground. A second make builds, because what pkg-config knows was asked
+# before the packages were there. NEEDLETAIL_HOME, CONF and PORT are for bin/needletail.
+run:
+	@tests/tools/deps.sh build
+	@$(MAKE) --no-print-directory -j$(shell nproc) O=$(O) CC=$(CC) SAN=$(SAN) all
+	@NEEDLETAIL_BIN=$(abspath $(O))/bin exec bin/needletail run $(if $(CONF),--conf $(CONF)) $(if $(PORT),--port $(PORT))
+
+# What `make` built, as a package would lay it out. Nothing is started.
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/needletail
+	install -m 755 $(programs) bin/needletail $(DESTDIR)$(PREFIX)/bin
+	install -m 644 docs/operate/default.conf docs/operate/saio.conf $(DESTDIR)$(PREFIX)/share/needletail
+
 clean:
 	rm -rf build
 

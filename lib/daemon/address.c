@@ -80,43 +80,54 @@ static bool holds_socket(const char *pid, uint64_t inode)
 	return found;
 }
 
-/* "another program", or " (nginx, process 4711)" as far as /proc tells us. */
+/* The name under which ps shows a process: the program's, not its path nor its arguments. */
+static bool process_name(const char *pid, char *to, size_t room)
+{
+	char path[300], line[256] = "";
+
+	snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return false;
+	size_t n = fread(line, 1, sizeof line - 1, f);
+
+	fclose(f);
+	line[n] = 0;
+	struct str rest = str_from(line), name = str_cut(&rest, ' ');
+	ssize_t slash = str_rchr(name, '/');
+
+	name = str_skip(name, (size_t)(slash + 1));
+	if (str_ends(name, S(":")))
+		name.n--;
+	snprintf(to, room, "%.*s (process %.10s)", STR(name), pid);
+	return name.n > 0;
+}
+
+/* "nginx (process 4711)" as far as /proc tells us. */
 static void describe_owner(unsigned port, char *to, size_t room)
 {
 	uint64_t inode = listening_inode("/proc/net/tcp", port);
+	bool found = false;
 
-	snprintf(to, room, "another program");
 	if (inode == 0)
 		inode = listening_inode("/proc/net/tcp6", port);
 	DIR *proc = inode ? opendir("/proc") : NULL;
 
-	for (struct dirent *e; proc && (e = readdir(proc));) {
-		char path[300], name[32] = "";
-
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' || !holds_socket(e->d_name, inode))
-			continue;
-		snprintf(path, sizeof path, "/proc/%s/comm", e->d_name);
-		FILE *f = fopen(path, "re");
-
-		if (f && fgets(name, sizeof name, f)) {
-			struct str s = str_trim(str_from(name));
-
-			snprintf(to, room, "%.*s (process %.10s)", STR(s), e->d_name);
-		}
-		if (f)
-			fclose(f);
-		break;
-	}
+	for (struct dirent *e; proc && !found && (e = readdir(proc));)
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && holds_socket(e->d_name, inode))
+			found = process_name(e->d_name, to, room);
 	if (proc)
 		closedir(proc);
+	if (!found)
+		snprintf(to, room, "another program");
 }
 
-static int refuse(const char *program, const struct daemon_address *a, int rc, struct fault *why)
+static int refuse(const struct daemon_address *a, int rc, struct fault *why)
 {
 	char owner[128];
 	bool v6 = strchr(a->ip, ':');
 
-	(void)program;
 	if (rc == -EADDRINUSE) {
 		describe_owner(a->port, owner, sizeof owner);
 		return fault_set(why, rc, "%s%s%s:%u is in use by %s; choose another with %s", v6 ? "[" : "",
@@ -131,7 +142,7 @@ static int refuse(const char *program, const struct daemon_address *a, int rc, s
 			 strerror(-rc));
 }
 
-int daemon_check_address(const char *program, const struct daemon_address *a, struct fault *why)
+int daemon_check_address(const struct daemon_address *a, struct fault *why)
 {
 	struct sockaddr_storage sa;
 	socklen_t size;
@@ -148,5 +159,5 @@ int daemon_check_address(const char *program, const struct daemon_address *a, st
 		rc = -errno;
 	if (fd >= 0)
 		close(fd);
-	return rc < 0 ? refuse(program, a, rc, why) : 0;
+	return rc < 0 ? refuse(a, rc, why) : 0;
 }

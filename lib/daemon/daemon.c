@@ -111,7 +111,7 @@ static int check_addresses(struct master *m, struct fault *why)
 	struct daemon_address a;
 
 	for (unsigned i = 0; m->ops->address && m->ops->address(m->d, i, &a); i++) {
-		int rc = daemon_check_address(m->ops->program, &a, why);
+		int rc = daemon_check_address(&a, why);
 
 		if (rc < 0)
 			return rc;
