@@ -2,6 +2,7 @@
  * table, its answer comes back up. The order is that of Swift's sample configuration. */
 #include "proxy/pipeline.h"
 #include "proxy/middleware/kinds.h"
+#include "proxy/proxy_conf.h"
 
 
 static const struct middleware_kind *const order[] = {
