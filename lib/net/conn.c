@@ -2,6 +2,8 @@
  * waits only for what the socket did not take. */
 #include "lib/net/internal.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum { STREAK_MAX = 2 * MIB };
@@ -316,20 +318,35 @@ static void on_connected(uv_connect_t *req, int status)
 	finished(req->data, status);
 }
 
+/* Bytes that the peer has not taken: libuv's queue and the socket's, since a slow peer may drain that for
+ * minutes before there is room for more. */
+static size_t untaken(struct conn *c)
+{
+	size_t n = uv_stream_get_write_queue_size(stream_of(c));
+	uv_os_fd_t fd;
+	int queued;
+
+	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &queued) == 0 && queued > 0)
+		n += (size_t)queued;
+	return n;
+}
+
 /* Waits for a request that libuv owns and whose memory is on our stack: so it never returns before
  * libuv has called back, if need be after closing the connection. Writes that make progress go on. */
 waits static int finish(struct conn *c, struct pending *p, const char *why, uint64_t timeout_ms)
 {
-	size_t queued = uv_stream_get_write_queue_size(stream_of(c));
+	size_t before = untaken(c);
 	int rc = 0;
 
 	while (!p->done) {
 		rc = task_wait(why, timeout_ms);
-		size_t left = c->closing ? queued : uv_stream_get_write_queue_size(stream_of(c));
+		if (rc == 0 || p->done)
+			continue;
+		size_t left = c->closing ? before : untaken(c);
 
-		if (rc < 0 && !(rc == -ETIMEDOUT && left < queued))
+		if (rc != -ETIMEDOUT || left >= before)
 			break;
-		queued = left;
+		before = left;
 	}
 	if (p->done)
 		return p->status;
