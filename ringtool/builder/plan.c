@@ -226,9 +226,15 @@ static void target_fill(struct plan *p, const struct builder *b)
 	}
 }
 
-/* Who gets a cell that rounding left over: who keeps more of what it has, then who lost more. */
+/* Who gets a cell that rounding left over: first tiers where one more does not harm the spread. Then
+ * evenness: score is how much worse, in percent of its share, rounding down would leave the child than
+ * rounding up. Then who keeps more of what it has, so that large rings, where a cell is far below a
+ * percent, move little. */
 struct leftover {
 	uint32_t node;
+	bool bound;                     /* rounding took nothing from it: it is at a bound of the plan */
+	bool crowded;                   /* its weight makes it hold more than the spread wants */
+	double score;
 	bool holds;
 	double lost;
 };
@@ -237,6 +243,12 @@ static int leftover_order(const void *a, const void *b)
 {
 	const struct leftover *x = a, *y = b;
 
+	if (x->bound != y->bound)
+		return x->bound ? 1 : -1;
+	if (x->crowded != y->crowded)
+		return x->crowded ? 1 : -1;
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
 	if (x->holds != y->holds)
 		return x->holds ? -1 : 1;
 	if (x->lost != y->lost)
@@ -259,16 +271,20 @@ static void quota_share(struct plan *p, const struct plan_node *node, uint64_t p
 
 		c->quota = MIN(remaining, (uint64_t)floor(exact + 1e-6));
 		remaining -= c->quota;
+		double lost = exact - (double)c->quota;
+		double score = round(100 * (2 * lost - 1) / MAX(exact, 1e-9));
+
+		bool crowded = c->target > plan_spread_max(p, i) + FUZZ;
+
 		if (c->weighted_devs)
-			left[n++] = (struct leftover){ i, c->have > c->quota, exact - (double)c->quota };
+			left[n++] = (struct leftover){ i, lost < 1e-6, crowded, score, c->have > c->quota, lost };
 	}
 	qsort(left, n, sizeof *left, leftover_order);
-	/* Those that rounding took nothing from are at a bound of the plan: they come last. */
-	for (unsigned pass = 0; remaining > 0 && n > 0; pass++)
+	while (remaining > 0 && n > 0)
 		for (uint32_t i = 0; i < n && remaining > 0; i++) {
 			struct plan_node *c = &p->nodes[left[i].node];
 
-			if ((left[i].lost > 1e-6 || pass > 0) && c->quota < parts * c->weighted_devs) {
+			if (c->quota < parts * c->weighted_devs) {
 				c->quota++;
 				remaining--;
 			}

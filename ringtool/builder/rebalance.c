@@ -66,15 +66,17 @@ static bool cell_movable(const struct job *j, uint64_t cell, uint64_t part)
 static void cell_assign(struct job *j, uint64_t cell, uint32_t dev)
 {
 	uint32_t was = j->b->table[cell];
+	struct holders rest;
 
+	holders_of(j, cell & (j->parts - 1), (int)(cell >> j->b->part_power), &rest);
 	if (was != BUILDER_NONE) {
-		needs_change(&j->needs, was, -1);
+		needs_change(&j->needs, &rest, was, -1);
 		if (!bit_get(j->fresh, cell))
 			bit_set(j->moved, cell & (j->parts - 1));
 	}
 	bit_set(j->fresh, cell);
 	j->b->table[cell] = dev;
-	needs_change(&j->needs, dev, 1);
+	needs_change(&j->needs, &rest, dev, 1);
 }
 
 /* Rows for the number of replicas; cells that are new are free. */
@@ -104,6 +106,17 @@ static void evict(struct job *j)
 	}
 }
 
+/* Where a copy goes that cannot stay: by the plan if possible, else where a device needs it, else
+ * where its tiers may hold it. */
+static uint32_t find_home(struct job *j, const struct holders *rest, uint32_t from)
+{
+	uint32_t dev = needs_find(&j->needs, rest, 0, from, NEEDS_STRICT);
+
+	if (dev == BUILDER_NONE)
+		dev = needs_find(&j->needs, rest, 0, from, NEEDS_LOOSE);
+	return dev == BUILDER_NONE ? needs_find_any(&j->needs, rest, true) : dev;
+}
+
 static void fill(struct job *j)
 {
 	struct holders h;
@@ -118,9 +131,7 @@ static void fill(struct job *j)
 			if (cell >= j->b->cells || j->b->table[cell] != BUILDER_NONE)
 				continue;
 			holders_of(j, part, -1, &h);
-			dev = needs_find(&j->needs, &h, 0);
-			if (dev == BUILDER_NONE)
-				dev = needs_find_any(&j->needs, &h, true);
+			dev = find_home(j, &h, BUILDER_NONE);
 			if (dev == BUILDER_NONE)
 				dev = needs_find_any(&j->needs, &h, false);
 			assert(dev != BUILDER_NONE);    /* the plan saw enough devices */
@@ -183,6 +194,12 @@ static uint32_t anchor(const struct job *j, const struct holders *rest, uint32_t
 	return deepest;
 }
 
+/* A device in need for a copy that could as well stay. */
+static uint32_t find_better(const struct job *j, const struct holders *rest, uint32_t from)
+{
+	return needs_find(&j->needs, rest, anchor(j, rest, from), from, NEEDS_STRICT);
+}
+
 static void disperse_part(struct job *j, uint64_t part)
 {
 	struct holders all, rest;
@@ -194,12 +211,11 @@ static void disperse_part(struct job *j, uint64_t part)
 		if (row < 0)
 			return;
 		holders_of(j, part, row, &rest);
-		uint32_t dev = needs_find(&j->needs, &rest, 0);
-		if (dev == BUILDER_NONE)
-			dev = needs_find_any(&j->needs, &rest, true);
-		if (dev == BUILDER_NONE || dev == j->b->table[cell_of(j, (unsigned)row, part)])
+		uint64_t cell = cell_of(j, (unsigned)row, part);
+		uint32_t dev = find_home(j, &rest, j->b->table[cell]);
+		if (dev == BUILDER_NONE || dev == j->b->table[cell])
 			return;
-		cell_assign(j, cell_of(j, (unsigned)row, part), dev);
+		cell_assign(j, cell, dev);
 		holders_of(j, part, -1, &all);
 	}
 }
@@ -233,7 +249,7 @@ static uint64_t balance(struct job *j, bool fresh_only)
 			continue;
 		uint64_t cell = cell_of(j, (unsigned)row, part);
 		holders_of(j, part, row, &rest);
-		uint32_t dev = needs_find(&j->needs, &rest, anchor(j, &rest, j->b->table[cell]));
+		uint32_t dev = find_better(j, &rest, j->b->table[cell]);
 		if (dev != BUILDER_NONE) {
 			cell_assign(j, cell, dev);
 			moves++;
@@ -275,7 +291,7 @@ static unsigned ways_find(struct job *j, uint64_t *ways)
 			if (ways[dev] != UINT64_MAX || needs_want(&j->needs, dev) > 0)
 				continue;
 			holders_of(j, part, (int)row, &rest);
-			if (needs_find(&j->needs, &rest, anchor(j, &rest, dev)) != BUILDER_NONE) {
+			if (find_better(j, &rest, dev) != BUILDER_NONE) {
 				ways[dev] = cell;
 				found++;
 			}
@@ -287,6 +303,14 @@ static unsigned ways_find(struct job *j, uint64_t *ways)
 static bool below(const struct plan *plan, uint32_t node, uint32_t dev)
 {
 	return plan_path(plan, dev)[plan->nodes[node].depth] == node;
+}
+
+/* Is a device more than a percent away from its quota? Less is not worth moving two cells. */
+static bool far_off(const struct job *j, uint32_t dev)
+{
+	int64_t want = needs_want(&j->needs, dev), quota = want + (int64_t)j->b->devs[dev]->parts;
+
+	return llabs(want) * 100 > quota;
 }
 
 /* Gives a cell of a full device to a third one, and that one's way cell to a device in need. */
@@ -306,25 +330,16 @@ static bool exchange_cell(struct job *j, uint64_t cell, uint64_t *ways)
 		    !cell_movable(j, way, way_part) || !below(j->needs.plan, within, third) ||
 		    !needs_allows(&j->needs, &rest, third))
 			continue;
-		ways[third] = UINT64_MAX;
 		holders_of(j, way_part, (int)(way >> j->b->part_power), &rest_way);
-		uint32_t dev = needs_find(&j->needs, &rest_way, anchor(j, &rest_way, third));
-		if (dev == BUILDER_NONE)
+		uint32_t dev = find_better(j, &rest_way, third);
+		if (dev == BUILDER_NONE || !(bit_get(j->fresh, cell) || far_off(j, j->b->table[cell]) || far_off(j, dev)))
 			continue;
+		ways[third] = UINT64_MAX;
 		cell_assign(j, cell, third);
 		cell_assign(j, way, dev);
 		return true;
 	}
 	return false;
-}
-
-/* A device that is full by rounding is left alone unless the cell is free to move anyway. */
-static bool worth_exchange(const struct job *j, uint64_t cell, uint32_t dev)
-{
-	int64_t want = needs_want(&j->needs, dev);
-	int64_t quota = want + (int64_t)j->b->devs[dev]->parts;
-
-	return want < 0 && (bit_get(j->fresh, cell) || -want * 100 > quota);
 }
 
 static void exchange(struct job *j)
@@ -339,11 +354,8 @@ static void exchange(struct job *j)
 		for (uint64_t i = 0; i < j->parts && left > 0; i++) {
 			uint64_t part = walk(j, i);
 			int row = row_to_give(j, part, NULL, false, false);
-			uint64_t cell = row < 0 ? 0 : cell_of(j, (unsigned)row, part);
 
-			if (row < 0 || !worth_exchange(j, cell, j->b->table[cell]))
-				continue;
-			if (exchange_cell(j, cell, ways)) {
+			if (row >= 0 && exchange_cell(j, cell_of(j, (unsigned)row, part), ways)) {
 				moves++;
 				left--;
 			}
@@ -434,7 +446,6 @@ static unsigned devs_drop(struct builder *b)
 
 static void job_run(struct job *j)
 {
-	evict(j);
 	walk_shuffle(j);
 	fill(j);
 	disperse(j);
@@ -464,6 +475,7 @@ int builder_rebalance(struct builder *b, uint64_t seed, int64_t now, struct buil
 	j.rows = builder_rows(b);
 	j.fresh = xcalloc(b->cells / 8 + 1, 1);
 	j.moved = xcalloc(j.parts / 8 + 1, 1);
+	evict(&j);
 	needs_start(&j.needs, b, plan, seed);
 	job_run(&j);
 	account(&j, old, old_cells, &moves);
