@@ -1,5 +1,5 @@
-/* The proxy application: finds out what a request is about and calls the verb. Swift: handle_request and
- * get_controller in proxy/server.py. */
+/* The proxy application: finds out what a request is about and calls the verb. Swift:
+ * handle_request and get_controller in proxy/server.py. */
 #include "proxy/app.h"
 #include "proxy/pipeline.h"
 
@@ -13,7 +13,8 @@ waits int app_authorize(struct request *req, struct response *res, struct str ac
 
 static bool management(const struct request *req, const struct verb *v, const struct verb *table)
 {
-	return table != account_verbs || proxy_request(req)->proxy->conf->allow_account_management ||
+	return table != account_verbs ||
+	       proxy_request(req)->proxy->conf->allow_account_management ||
 	       (v->method != HTTP_PUT && v->method != HTTP_DELETE);
 }
 
@@ -107,8 +108,8 @@ waits static int find_policy(struct request *req, struct response *res)
 	return 0;
 }
 
-/* Calls the verb; who was allowed already is not asked again, who was denied gets another chance where
- * the container's ACL matters. */
+/* Calls the verb; who was allowed already is not asked again, who was denied gets another chance
+ * where the container's ACL matters. */
 waits static void call(struct request *req, struct response *res, const struct verb *v)
 {
 	struct proxy_request *p = proxy_request(req);
@@ -243,7 +244,8 @@ void app_transfer_headers(const struct request *req, enum swift_kind kind, const
 		if (removed.p && (str_istarts(removed, meta) || in_list(more, removed)) &&
 		    !headers_has(&req->headers, removed))
 			headers_add(to, header_title(req->arena, removed), STR_NONE);
-		if (str_istarts(h->name, meta) || str_istarts(h->name, sysmeta) || in_list(more, h->name))
+		if (str_istarts(h->name, meta) || str_istarts(h->name, sysmeta) ||
+		    in_list(more, h->name))
 			headers_add(to, header_title(req->arena, h->name), h->value);
 		else if (str_istarts(h->name, S("X-Backend-")) && !headers_has(to, h->name))
 			headers_add(to, h->name, h->value);

@@ -67,8 +67,8 @@ waits static void preflight(struct request *req, struct response *res, const str
 		struct str vary = headers_get_lit(&res->headers, "Vary");
 
 		headers_set(&res->headers, S("Access-Control-Allow-Headers"), wanted);
-		headers_setf(&res->headers, S("Vary"), "%.*s%sAccess-Control-Request-Headers", STR(vary),
-			     vary.n ? ", " : "");
+		headers_setf(&res->headers, S("Vary"), "%.*s%sAccess-Control-Request-Headers",
+			     STR(vary), vary.n ? ", " : "");
 	}
 }
 
@@ -110,8 +110,10 @@ void app_add_cors(struct request *req, struct response *res)
 	if (!headers_has(&res->headers, S("Access-Control-Expose-Headers"))) {
 		CLEANUP(buf_done) struct buf b = BUF(64 * KIB);
 
-		buf_add_lit(&b, "cache-control, content-language, content-type, expires, last-modified, "
-				"pragma, etag, x-timestamp, x-trans-id, x-openstack-request-id");
+		buf_add_lit(
+			&b,
+			"cache-control, content-language, content-type, expires, last-modified, "
+			"pragma, etag, x-timestamp, x-trans-id, x-openstack-request-id");
 		for (unsigned i = 0; i < conf->cors_expose_headers.count; i++)
 			add_exposed(&b, conf->cors_expose_headers.items[i], ',');
 		for (unsigned i = 0; i < res->headers.n; i++)

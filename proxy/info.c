@@ -1,9 +1,10 @@
 /* What is known of accounts and containers: asked by HEAD, remembered per worker.
  *
- * A change made through one worker must be seen by its siblings at once (a client may set an ACL here and
- * try it there), so the workers share a table of counters: whoever changes something counts up its
- * slot, and an entry is only believed while its slot is as it was before the entry was fetched.
- * Swift keeps them in memcached: get_container_info and its kin in proxy/controllers/base.py. */
+ * A change made through one worker must be seen by its siblings at once (a client may set an ACL
+ * here and try it there), so the workers share a table of counters: whoever changes something
+ * counts up its slot, and an entry is only believed while its slot is as it was before the entry
+ * was fetched. Swift keeps them in memcached: get_container_info and its kin in
+ * proxy/controllers/base.py. */
 #include "proxy/info.h"
 #include "lib/base/clock.h"
 #include "proxy/backend/backend.h"
@@ -36,7 +37,8 @@ void infos_share(void)
 {
 	if (changes)
 		return;
-	changes = mmap(NULL, SLOTS * sizeof *changes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	changes = mmap(NULL, SLOTS * sizeof *changes, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (changes == MAP_FAILED)
 		unreachable("no memory for a shared table");
 }
@@ -175,9 +177,10 @@ static struct entry *entry_of_account(const struct account_info *info, struct st
 
 static struct entry *entry_of_container(const struct container_info *info, struct str key)
 {
-	size_t room = strings_size(&info->meta) + strings_size(&info->sysmeta) + key.n + info->read_acl.n +
-		      info->write_acl.n + info->sync_key.n + info->versions.n +
-		      info->cors_allow_origin.n + info->cors_expose_headers.n + info->cors_max_age.n;
+	size_t room = strings_size(&info->meta) + strings_size(&info->sysmeta) + key.n +
+		      info->read_acl.n + info->write_acl.n + info->sync_key.n + info->versions.n +
+		      info->cors_allow_origin.n + info->cors_expose_headers.n +
+		      info->cors_max_age.n;
 	struct entry *e = xcalloc(1, sizeof *e + room);
 	struct packer k = { .at = (char *)(e + 1) };
 	struct container_info *c = &e->container;
@@ -203,7 +206,8 @@ static struct entry *entry_of_container(const struct container_info *info, struc
 
 static bool is_fresh(const struct entry *e)
 {
-	return clock_mono_ms() < e->until_ms && __atomic_load_n(e->slot, __ATOMIC_RELAXED) == e->seen;
+	return clock_mono_ms() < e->until_ms &&
+	       __atomic_load_n(e->slot, __ATOMIC_RELAXED) == e->seen;
 }
 
 static struct entry *hold(struct request *req, struct map *cache, struct entry *e)
@@ -236,8 +240,8 @@ static struct entry *look_up(struct request *req, struct map *cache, struct str 
 	return hold(req, cache, e);
 }
 
-static struct entry *remember(struct request *req, struct map *cache, struct entry *e, uint32_t *slot,
-			      uint32_t seen, bool exists, uint64_t ttl_ms)
+static struct entry *remember(struct request *req, struct map *cache, struct entry *e,
+			      uint32_t *slot, uint32_t seen, bool exists, uint64_t ttl_ms)
 {
 	e->slot = slot;
 	e->seen = seen;
@@ -352,12 +356,14 @@ const struct account_info *proxy_account_info(struct request *req, struct str ac
 	target_account(req, account, &t);
 	head(req, &t, &res);
 	account_from(req->arena, &res, &info);
-	if (info.status == 404 && str_ieq(headers_get_lit(&res.headers, "X-Account-Status"), S("deleted")))
+	if (info.status == 404 &&
+	    str_ieq(headers_get_lit(&res.headers, "X-Account-Status"), S("deleted")))
 		info.status = 410;
 	else if (info.status == 404 && p->conf->account_autocreate)
 		info = (struct account_info){ .status = 200, .fake = true };
 	return &remember(req, p->account_infos, entry_of_account(&info, account), slot, seen,
-			 info.status == 200 && !info.fake, p->conf->recheck_account_existence)->account;
+			 info.status == 200 && !info.fake, p->conf->recheck_account_existence)
+			->account;
 }
 
 /* Accounts that begin with '.' belong to the cluster, and are there when they are needed. */

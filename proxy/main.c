@@ -1,5 +1,5 @@
-/* needletail-proxy: the public endpoint. Workers share the port and nothing else but a table that says
- * what of their caches is out of date. */
+/* needletail-proxy: the public endpoint. Workers share the port and nothing else but a table that
+ * says what of their caches is out of date. */
 #include "lib/base/clock.h"
 #include "lib/daemon/daemon.h"
 #include "lib/http/server.h"
@@ -92,7 +92,8 @@ static json_t *make_info(void)
 	json_object_set_new(s, "version", json_string("needletail " NEEDLETAIL_VERSION));
 	json_object_set_new(s, "strict_cors_mode", json_boolean(c->strict_cors_mode));
 	json_object_set_new(s, "policies", policies_info(&self.cluster));
-	json_object_set_new(s, "allow_account_management", json_boolean(c->allow_account_management));
+	json_object_set_new(s, "allow_account_management",
+			    json_boolean(c->allow_account_management));
 	json_object_set_new(s, "account_autocreate", json_boolean(c->account_autocreate));
 	json_object_set_new(s, "allow_open_expired", json_boolean(c->allow_open_expired));
 	json_object_set_new(s, "auto_create_account_prefix", json_string("."));
@@ -149,7 +150,8 @@ static int start_server(struct proxy *p, struct fault *why)
 
 	o.limits.request_line_max = (size_t)c->max_request_line;
 	o.limits.header_max = (size_t)c->max_header_size;
-	o.limits.headers_max = (unsigned)((double)(c->max_meta_count + 36 + c->extra_header_count) * 1.6);
+	o.limits.headers_max =
+		(unsigned)((double)(c->max_meta_count + 36 + c->extra_header_count) * 1.6);
 	o.limits.connections_max = (unsigned)c->max_clients;
 	o.limits.header_timeout_ms = c->header_timeout;
 	o.limits.idle_timeout_ms = c->keepalive_timeout;
@@ -209,7 +211,6 @@ waits static int worker_start(struct daemon *d, struct fault *why)
 		return rc;
 	task_group_init(&self.background);
 	self.background.owner = NULL;
-	log_access_start(&self.background);
 	task_spawn(&self.background, "rings", watch_rings, NULL);
 	return 0;
 }

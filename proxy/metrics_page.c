@@ -18,7 +18,8 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		return;
 	}
 	metrics_format(&page);
-	respond(res, 200, S("text/plain; version=0.0.4; charset=utf-8"), arena_str(req->arena, buf_str(&page)));
+	respond(res, 200, S("text/plain; version=0.0.4; charset=utf-8"),
+		arena_str(req->arena, buf_str(&page)));
 }
 
 const struct middleware_kind proxy_metrics = { .name = "metrics", .handle = handle };

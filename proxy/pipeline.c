@@ -1,5 +1,5 @@
-/* The pipeline: one table says which middlewares there are and in which order. A request goes down the
- * table, its answer comes back up. The order is that of Swift's sample configuration. */
+/* The pipeline: one table says which middlewares there are and in which order. A request goes down
+ * the table, its answer comes back up. The order is that of Swift's sample configuration. */
 #include "proxy/pipeline.h"
 #include "proxy/middleware/kinds.h"
 #include "proxy/proxy_conf.h"
@@ -47,20 +47,24 @@ static bool is_wanted(const struct proxy *p, const struct middleware_kind *kind)
 {
 	if (kind->required || kind == inner || kind == &proxy_app)
 		return true;
-	return kind->optional ? names(&p->conf->enable, kind->name) : !names(&p->conf->disable, kind->name);
+	return kind->optional ? names(&p->conf->enable, kind->name)
+			      : !names(&p->conf->disable, kind->name);
 }
 
 /* Every word of [proxy] enable and disable must be a middleware that it can have an effect on. */
-static int check_names(const struct conf_list *list, const char *option, bool optional, struct fault *why)
+static int check_names(const struct conf_list *list, const char *option, bool optional,
+		       struct fault *why)
 {
 	for (unsigned i = 0; i < list->count; i++) {
 		bool found = false;
 
 		for (size_t j = 0; j < ARRAY_LEN(order); j++)
-			found |= str_eq(list->items[i], str_from(order[j]->name)) && order[j]->optional == optional &&
-				 !order[j]->required && order[j] != inner && order[j] != &proxy_app;
+			found |= str_eq(list->items[i], str_from(order[j]->name)) &&
+				 order[j]->optional == optional && !order[j]->required &&
+				 order[j] != inner && order[j] != &proxy_app;
 		if (!found)
-			return fault_set(why, -EINVAL, "[proxy] %s: \"%.*s\" is not a middleware that can be %sd",
+			return fault_set(why, -EINVAL,
+					 "[proxy] %s: \"%.*s\" is not a middleware that can be %sd",
 					 option, STR(list->items[i]), option);
 	}
 	return 0;
@@ -78,7 +82,8 @@ int pipeline_start(struct proxy *p, struct fault *why)
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(order); i++) {
 		if (!is_wanted(p, order[i]))
 			continue;
-		links[n] = (struct middleware){ .kind = order[i], .next = &links[n + 1], .proxy = p };
+		links[n] =
+			(struct middleware){ .kind = order[i], .next = &links[n + 1], .proxy = p };
 		if (order[i]->start)
 			rc = order[i]->start(&links[n], p, why);
 		if (rc < 0)

@@ -21,14 +21,17 @@ struct proxy {
 	struct middleware *pipeline;    /* the first one */
 	struct map *account_infos, *container_infos;    /* caches, bounded; proxy/info.c */
 	struct json_t *info;            /* what /info shows; each middleware registers its part */
-	/* The access log's hook (proxy_logging): called when a client's response was sent, or failed with
-	 * error < 0. NULL: nobody is interested. Requests refused by the server itself have no user. */
-	void (*done)(void *arg, struct request *req, struct response *res, int error, uint64_t bytes_in);
+	/* The access log's hook (proxy_logging): called when a client's response was sent, or
+	 * failed with error < 0. NULL: nobody is interested. Requests refused by the server itself
+	 * have no user. */
+	void (*done)(void *arg, struct request *req, struct response *res, int error,
+		     uint64_t bytes_in);
 	void *done_arg;
 };
 
-/* Called with the request when the one who can decide (a controller that fetched the container's ACL) wants
- * to know whether it may go on: 0, or the response was filled with 401/403 and -EACCES is returned. */
+/* Called with the request when the one who can decide (a controller that fetched the container's
+ * ACL) wants to know whether it may go on: 0, or the response was filled with 401/403 and -EACCES
+ * is returned. */
 typedef int authorize_fn(void *arg, struct request *req, struct response *res);
 
 enum { PROXY_REQUEST_MAGIC = 0x70727871 };
@@ -38,9 +41,9 @@ struct proxy_request {
 	struct proxy *proxy;
 	struct swift_path path;         /* of /v1/… requests; account absent otherwise */
 	int path_error;                 /* of swift_path_parse; the application answers it */
-	/* Authorisation: set by an auth middleware, asked by the controllers. NULL: everything is allowed
-	 * (no auth middleware in the pipeline). acl is the one that applies to the request, put there
-	 * before the call. */
+	/* Authorisation: set by an auth middleware, asked by the controllers. NULL: everything is
+	 * allowed (no auth middleware in the pipeline). acl is the one that applies to the request,
+	 * put there before the call. */
 	authorize_fn *authorize;
 	void *authorize_arg;
 	struct str acl;
@@ -58,8 +61,8 @@ struct proxy_request {
 	bool subrequest;                /* made by a middleware */
 	bool infocache_fresh;           /* skip cached infos (after a write in this request) */
 	bool content_type_overridden;   /* a middleware added swift_* parameters to Content-Type */
-	/* Overrides that middlewares set for the object server and container listing (SLO, symlinks):
-	 * backend headers added to each storage request of an object PUT/POST. */
+	/* Overrides that middlewares set for the object server and container listing (SLO,
+	 * symlinks): backend headers added to each storage request of an object PUT/POST. */
 	struct headers backend_headers;
 	/* What the object controller learnt, for the middlewares on the way out. */
 	struct str backend_etag;
@@ -80,7 +83,7 @@ static inline struct proxy_request *proxy_request(const struct request *req)
 
 struct account_info {
 	int status;                     /* 200, 404, 410 or 503 */
-	bool fake;                      /* not there yet, but would be created by a write (autocreate) */
+	bool fake; /* not there yet, but would be created by a write (autocreate) */
 	uint64_t container_count, object_count, bytes_used;
 	struct headers meta;            /* X-Account-Meta-*, names without the prefix, lower case */
 	struct headers sysmeta;         /* X-Account-Sysmeta-*, likewise */
@@ -96,11 +99,12 @@ struct container_info {
 	struct str cors_allow_origin, cors_expose_headers, cors_max_age;
 };
 
-/* Valid until the client's request ends; never NULL. Ask the cache first, then the storage servers (HEAD).
- * What exists is cached for recheck_*_existence. What does not exist is not cached: another host may be
- * making it just now, and its client may come to us next. */
+/* Valid until the client's request ends; never NULL. Ask the cache first, then the storage servers
+ * (HEAD). What exists is cached for recheck_*_existence. What does not exist is not cached: another
+ * host may be making it just now, and its client may come to us next. */
 waits const struct account_info *proxy_account_info(struct request *req, struct str account);
-waits const struct container_info *proxy_container_info(struct request *req, struct str account, struct str container);
+waits const struct container_info *proxy_container_info(struct request *req, struct str account,
+							struct str container);
 /* After a change made by this process: all workers of this host ask again. */
 void proxy_forget_account(struct proxy *p, struct str account);
 void proxy_forget_container(struct proxy *p, struct str account, struct str container);
@@ -123,13 +127,15 @@ void proxy_hold_ring(struct request *req, struct ring *ring);
 
 /* ---- answers ---- */
 
-/* An error that no rule has turned into an answer: the only place where negative codes become a status.
- * 408 for a body that stalled, 499 when the client went away, 507, 503; the rest is 500 and logged. */
+/* An error that no rule has turned into an answer: the only place where negative codes become a
+ * status. 408 for a body that stalled, 499 when the client went away, 507, 503; the rest is 500 and
+ * logged. */
 void proxy_respond_error(const struct request *req, struct response *res, int error);
 
 /* ---- sub-requests ---- */
 
-/* A new request in req's arena with its own proxy_request: same identity and transaction id, no client
- * headers but the given, no body until set. path is decoded parts. */
+/* A new request in req's arena with its own proxy_request: same identity and transaction id, no
+ * client headers but the given, no body until set. path is decoded parts. */
 struct request *proxy_subrequest_new(struct request *req, enum http_method m, struct str account,
-				     struct str container, struct str object, struct str query, struct str source);
+				     struct str container, struct str object, struct str query,
+				     struct str source);

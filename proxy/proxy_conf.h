@@ -1,5 +1,5 @@
-/* [proxy]: what the proxy is told. Defaults and names are Swift's (proxy-server.conf) where it has the
- * setting. */
+/* [proxy]: what the proxy is told. Defaults and names are Swift's (proxy-server.conf) where it has
+ * the setting. */
 #pragma once
 #include "lib/conf/conf.h"
 #include "lib/swift/metadata.h"
@@ -20,7 +20,7 @@ struct proxy_conf {
 	uint64_t recheck_account_existence, recheck_container_existence;
 
 	int64_t error_suppression_limit;
-	int64_t request_node_factor;            /* nodes asked per request: that times the replicas */
+	int64_t request_node_factor; /* nodes asked per request: that times the replicas */
 	int64_t rebalance_missing_suppression_count;
 	int64_t pool_idle_max;
 	int sorting_method;                     /* enum sorting_method */
@@ -54,6 +54,6 @@ struct proxy_conf {
 extern struct proxy_conf proxy_conf;
 extern const struct conf_section proxy_conf_section;
 
-/* After reading: checks what the table cannot (TLS needs both files) and fills what is derived. 0 or
- * -EINVAL with the reason. */
+/* After reading: checks what the table cannot (TLS needs both files) and fills what is derived. 0
+ * or -EINVAL with the reason. */
 int proxy_conf_ready(struct fault *why) must_check;

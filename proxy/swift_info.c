@@ -8,12 +8,14 @@
 #include <jansson.h>
 
 /* HMAC-SHA1 over "METHOD\nexpires\n/info". A GET's signature is good for HEAD. */
-static bool signed_as(const struct request *req, struct str key, const char *method, int64_t expires, struct str sig)
+static bool signed_as(const struct request *req, struct str key, const char *method,
+		      int64_t expires, struct str sig)
 {
 	unsigned char mac[SHA1_SIZE];
 	char hex[2 * SHA1_SIZE + 1];
 
-	hmac_of(DIGEST_SHA1, key, arena_printf(req->arena, "%s\n%" PRId64 "\n/info", method, expires), mac);
+	hmac_of(DIGEST_SHA1, key,
+		arena_printf(req->arena, "%s\n%" PRId64 "\n/info", method, expires), mac);
 	hex_encode(mac, sizeof mac, hex);
 	return str_eq_secret(str_from(hex), sig);
 }

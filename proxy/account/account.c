@@ -47,7 +47,8 @@ int account_autocreate(struct request *req, struct str account)
 		app_add_timestamp(&w->headers[i], timestamp_now());
 		for (unsigned j = 0; j < req->headers.n; j++)
 			if (str_istarts(req->headers.v[j].name, S("X-Account-Sysmeta-")))
-				headers_add(&w->headers[i], req->headers.v[j].name, req->headers.v[j].value);
+				headers_add(&w->headers[i], req->headers.v[j].name,
+					    req->headers.v[j].value);
 	}
 	int rc = write_run(w);
 

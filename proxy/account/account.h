@@ -13,4 +13,5 @@ waits must_check int account_autocreate(struct request *req, struct str account)
 void account_show_acl(const struct request *req, struct response *res);
 /* One request per replica with the same headers: POST, PUT and DELETE. transfer: with the client's
  * metadata. */
-waits void account_write(struct request *req, enum http_method m, bool transfer, struct response *res);
+waits void account_write(struct request *req, enum http_method m, bool transfer,
+			 struct response *res);

@@ -1,4 +1,5 @@
-/* DELETE of an account, where management is allowed. Swift: DELETE in proxy/controllers/account.py. */
+/* DELETE of an account, where management is allowed. Swift: DELETE
+ * in proxy/controllers/account.py. */
 #include "proxy/account/account.h"
 
 void account_delete(struct request *req, struct response *res)

@@ -1,5 +1,5 @@
-/* GET and HEAD of an account. One that is not there yet shows as empty where the first write would make
- * it. Swift: GETorHEAD in proxy/controllers/account.py, account/utils.py. */
+/* GET and HEAD of an account. One that is not there yet shows as empty where the first write would
+ * make it. Swift: GETorHEAD in proxy/controllers/account.py, account/utils.py. */
 #include "lib/base/encode.h"
 #include "proxy/account/account.h"
 
@@ -22,7 +22,8 @@ static void respond_empty(struct request *req, struct response *res)
 						 "<account name=\"%.*s\">\n</account>",
 				     STR(buf_str(&name))));
 	} else {
-		respond(res, req->method == HTTP_HEAD ? 200 : 204, S("text/plain; charset=utf-8"), STR_NONE);
+		respond(res, req->method == HTTP_HEAD ? 200 : 204, S("text/plain; charset=utf-8"),
+			STR_NONE);
 	}
 	headers_add_ref(&res->headers, S("X-Account-Container-Count"), S("0"));
 	headers_add_ref(&res->headers, S("X-Account-Object-Count"), S("0"));
@@ -56,7 +57,8 @@ void account_get(struct request *req, struct response *res)
 		proxy_respond_error(req, res, rc);
 		return;
 	}
-	if (res->status == 404 && str_ieq(headers_get_lit(&res->headers, "X-Account-Status"), S("deleted"))) {
+	if (res->status == 404 &&
+	    str_ieq(headers_get_lit(&res->headers, "X-Account-Status"), S("deleted"))) {
 		respond_status(res, 410);
 	} else if (res->status == 404 && p->proxy->conf->account_autocreate) {
 		body_close(res->body);

@@ -47,10 +47,11 @@ int affinity_parse(struct str text, bool with_priority, struct affinity *ret, st
 		if (item.n == 0)
 			continue;
 		if (a.n == AFFINITY_RULES_MAX)
-			return fault_set(why, -EINVAL, "more than %d affinity rules", AFFINITY_RULES_MAX);
+			return fault_set(why, -EINVAL, "more than %d affinity rules",
+					 AFFINITY_RULES_MAX);
 		if (parse_rule(item, with_priority, &a.rules[a.n]) < 0)
-			return fault_set(why, -EINVAL, "affinity \"%.*s\" is not like \"%s\"", STR(item),
-					 with_priority ? "r1z2=100" : "r1z2");
+			return fault_set(why, -EINVAL, "affinity \"%.*s\" is not like \"%s\"",
+					 STR(item), with_priority ? "r1z2=100" : "r1z2");
 		a.n++;
 	}
 	*ret = a;

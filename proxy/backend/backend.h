@@ -1,6 +1,6 @@
-/* How the proxy speaks to storage servers: whom to ask (nodes.c), one question to several of them with
- * a quorum of answers (write.c), a read that tries one after another (get.c), an upload that is sent
- * to all at once (upload.c). Swift: proxy/controllers/base.py and obj.py. */
+/* How the proxy speaks to storage servers: whom to ask (nodes.c), one question to several of them
+ * with a quorum of answers (write.c), a read that tries one after another (get.c), an upload that
+ * is sent to all at once (upload.c). Swift: proxy/controllers/base.py and obj.py. */
 #pragma once
 #include "lib/swift/metadata.h"
 #include "proxy/proxy.h"
@@ -13,9 +13,10 @@ waits void backend_stop(struct backend *b, uint64_t grace_ms);
 /* For tasks that outlive the request which began them. */
 struct task_group *backend_background(struct backend *b);
 
-/* What went wrong with a server: a refused connection puts it aside at once, and so does a full disk;
- * other errors are counted. Servers that could not be reached are tried in the background and come
- * back as soon as they accept connections. error: negative errno, or a status of 500 and above. Logs. */
+/* What went wrong with a server: a refused connection puts it aside at once, and so does a full
+ * disk; other errors are counted. Servers that could not be reached are tried in the background and
+ * come back as soon as they accept connections. error: negative errno, or a status of 500 and
+ * above. Logs. */
 void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing);
 /* Whether requests pass it over for now. */
 bool node_limited(struct backend *b, const struct ring_dev *dev);
@@ -81,19 +82,19 @@ struct get {
 	bool newest;                    /* ask everybody, take the newest */
 };
 /* Asks servers until one has it. res becomes the answer as the server gave it (connection headers
- * removed), or the best refusal, or 503. The body is read from the server as it is pulled; an object's
- * moves to another server with the same version when one stops in the middle. 0, or -ECANCELED.
- * Swift: GetOrHeadHandler. */
+ * removed), or the best refusal, or 503. The body is read from the server as it is pulled; an
+ * object's moves to another server with the same version when one stops in the middle. 0, or
+ * -ECANCELED. Swift: GetOrHeadHandler. */
 waits must_check int backend_get(struct request *req, const struct get *g, struct response *res);
-/* Headers for servers: the transaction id, what middlewares set (X-Backend-*), and from the client's
- * request what concerns reading (ranges, conditions). */
+/* Headers for servers: the transaction id, what middlewares set (X-Backend-*), and from the
+ * client's request what concerns reading (ranges, conditions). */
 void get_headers(struct request *req, struct headers *ret);
 
 /* ---- writes without a long body ---- */
 
-/* A write is one request per replica, each sent by a task of its own which goes to a handoff when its
- * server fails. What it needs lives in its own arena, for a straggler may go on after the client was
- * answered. */
+/* A write is one request per replica, each sent by a task of its own which goes to a handoff when
+ * its server fails. What it needs lives in its own arena, for a straggler may go on after the
+ * client was answered. */
 struct write {
 	struct arena *arena;
 	struct backend *backend;
@@ -101,8 +102,8 @@ struct write {
 	struct str method, query, body;
 	unsigned n;                     /* requests */
 	struct headers *headers;        /* of each; the transaction id is there already */
-	/* A status that stands for another when there is no quorum (404 for 204 of an object DELETE);
-	 * 0: none. */
+	/* A status that stands for another when there is no quorum (404 for 204 of an object
+	 * DELETE); 0: none. */
 	int override_from, override_to;
 	/* Of each server that was asked, in the order of the answers. */
 	unsigned answered;
@@ -117,14 +118,16 @@ struct write {
 	unsigned refs, running;
 };
 /* For n requests (0: as many as there are primaries) to the servers of the target. */
-struct write *write_new(struct request *req, const struct target *t, enum http_method m, unsigned n);
+struct write *write_new(struct request *req, const struct target *t, enum http_method m,
+			unsigned n);
 /* Drops the caller's share. */
 void write_unref(struct write *w);
 DEFINE_AUTO(write, struct write *, write_unref);
 /* Sends, and waits for a quorum of like answers and then a little for the others. 0, or -ECANCELED
  * (requests go on). */
 waits must_check int write_run(struct write *w);
-/* The best answer into res: status, headers, body copied to the request's arena; 503 without quorum. */
+/* The best answer into res: status, headers, body copied to the request's arena; 503 without
+ * quorum. */
 void write_respond(struct request *req, const struct write *w, struct response *res);
 
 /* ---- quorum ---- */
@@ -137,7 +140,8 @@ static inline unsigned quorum_size(unsigned n)
 /* Whether one class of statuses (2xx, 3xx, 4xx) has a quorum already. */
 bool quorum_reached(const int statuses[], unsigned n, unsigned quorum);
 /* The index of the answer to give: the highest status of the first class that has a quorum; -1 when
- * there is none (503). Statuses for which avoid[i] is set count but are not chosen; avoid may be NULL. */
+ * there is none (503). Statuses for which avoid[i] is set count but are not chosen; avoid may be
+ * NULL. */
 int quorum_best(const int statuses[], const bool avoid[], unsigned n, unsigned quorum);
 
 /* ---- uploads ---- */
@@ -152,10 +156,12 @@ struct upload {
 	bool if_absent;                 /* If-None-Match: * */
 	struct str etag;                /* hex MD5 that the client promises; absent: none */
 };
-/* Sends the request's body to all replicas at once, as fast as the slowest that is not given up. res is
- * the answer, without headers of the object but ETag. 0, or a negative error of the client's body
+/* Sends the request's body to all replicas at once, as fast as the slowest that is not given up.
+ * res is the answer, without headers of the object but ETag. 0, or a negative error of the client's
+ * body
  * (-ETIMEDOUT, -EPIPE, -EBADMSG), -ECANCELED, -EFBIG. No object is stored then. */
-waits must_check int backend_upload(struct request *req, const struct upload *u, struct response *res);
+waits must_check int backend_upload(struct request *req, const struct upload *u,
+				    struct response *res);
 
 /* Removes what belongs to one connection (Connection, Transfer-Encoding, Date…), which must not be
  * passed on; update_headers in Swift. */

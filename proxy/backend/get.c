@@ -1,5 +1,5 @@
-/* Reads: one server after another until one has it; and a body that moves to another server when the
- * first stops in the middle. Swift: GetOrHeadHandler in proxy/controllers/base.py. */
+/* Reads: one server after another until one has it; and a body that moves to another server when
+ * the first stops in the middle. Swift: GetOrHeadHandler in proxy/controllers/base.py. */
 #include "lib/log/log.h"
 #include "lib/metrics/metrics.h"
 #include "lib/swift/conditional.h"
@@ -16,7 +16,8 @@ struct refusal {
 	struct str body;
 };
 
-/* A request that is being read. In the request's arena; the body that it is part of outlives the call. */
+/* A request that is being read. In the request's arena; the body that it is part of outlives the
+ * call. */
 struct getter {
 	struct body body;
 	struct request *req;
@@ -42,8 +43,12 @@ struct getter {
 void get_headers(struct request *req, struct headers *ret)
 {
 	static const struct str names[] = {
-		STR_INIT("Range"), STR_INIT("If-Range"), STR_INIT("If-Match"), STR_INIT("If-None-Match"),
-		STR_INIT("If-Modified-Since"), STR_INIT("If-Unmodified-Since"),
+		STR_INIT("Range"),
+		STR_INIT("If-Range"),
+		STR_INIT("If-Match"),
+		STR_INIT("If-None-Match"),
+		STR_INIT("If-Modified-Since"),
+		STR_INIT("If-Unmodified-Since"),
 	};
 
 	headers_init(ret, req->arena);
@@ -83,7 +88,8 @@ static struct timestamp source_timestamp(const struct headers *h)
 	return (struct timestamp){ 0 };
 }
 
-/* Ends an exchange whose answer is not needed; a short one is read so that the connection lives on. */
+/* Ends an exchange whose answer is not needed; a short one is read so that the connection
+ * lives on. */
 waits static void discard(struct exchange *x, struct response *res)
 {
 	if (res->body && res->body->left >= 0 && res->body->left <= DRAIN_MAX &&
@@ -115,11 +121,12 @@ waits static void refuse(struct getter *g, int status, struct response *res)
 
 static bool is_good(const struct getter *g, int status)
 {
-	return status / 100 == 2 || status / 100 == 3 || (g->target.kind == SWIFT_OBJECT && status == 416);
+	return status / 100 == 2 || status / 100 == 3 ||
+	       (g->target.kind == SWIFT_OBJECT && status == 416);
 }
 
-/* A refusal, or one that is not believed (_make_node_request): handoffs that know nothing, and as many
- * primaries as may be waiting for their data after a rebalance. */
+/* A refusal, or one that is not believed (_make_node_request): handoffs that know nothing, and as
+ * many primaries as may be waiting for their data after a rebalance. */
 waits static void weigh_refusal(struct getter *g, const struct node *node, struct response *res)
 {
 	struct timestamp ts = timestamp_in(&res->headers, S("X-Backend-Timestamp"));
@@ -134,7 +141,8 @@ waits static void weigh_refusal(struct getter *g, const struct node *node, struc
 		return;
 	}
 	refuse(g, res->status, res);
-	if (g->target.kind == SWIFT_OBJECT && res->status == 404 && timestamp_cmp(ts, g->tombstone) > 0)
+	if (g->target.kind == SWIFT_OBJECT && res->status == 404 &&
+	    timestamp_cmp(ts, g->tombstone) > 0)
 		g->tombstone = ts;
 }
 
@@ -231,7 +239,8 @@ static int content_range_parse(struct str value, uint64_t *ret_first, uint64_t *
 
 static bool is_multipart(const struct response *res)
 {
-	return str_istarts(headers_get_lit(&res->headers, "Content-Type"), S("multipart/byteranges"));
+	return str_istarts(headers_get_lit(&res->headers, "Content-Type"),
+			   S("multipart/byteranges"));
 }
 
 /* Notes which bytes of the entity the answer promises, when that is one run of known length. */
@@ -240,7 +249,8 @@ static void note_promise(struct getter *g)
 	const struct response *res = &g->res;
 
 	g->etag = etag_unquoted(headers_get_lit(&res->headers, "ETag"));
-	if (g->target.kind != SWIFT_OBJECT || g->get.newest || res->content_length <= 0 || !g->etag.n)
+	if (g->target.kind != SWIFT_OBJECT || g->get.newest || res->content_length <= 0 ||
+	    !g->etag.n)
 		return;
 	if (res->status == 200) {
 		g->first = 0;
@@ -257,12 +267,14 @@ static bool continues(const struct getter *g, const struct response *res)
 {
 	uint64_t first, last;
 
-	if (!str_eq(etag_unquoted(headers_get_lit(&res->headers, "ETag")), g->etag) || is_multipart(res))
+	if (!str_eq(etag_unquoted(headers_get_lit(&res->headers, "ETag")), g->etag) ||
+	    is_multipart(res))
 		return false;
 	if (res->status == 200)
 		return g->first == 0 && (uint64_t)res->content_length == g->last + 1;
 	return res->status == 206 &&
-	       content_range_parse(headers_get_lit(&res->headers, "Content-Range"), &first, &last) == 0 &&
+	       content_range_parse(headers_get_lit(&res->headers, "Content-Range"), &first,
+				   &last) == 0 &&
 	       first == g->first && last == g->last;
 }
 
@@ -272,7 +284,8 @@ static void resume_headers(const struct getter *g, struct headers *ret)
 
 	headers_init(ret, g->req->arena);
 	for (unsigned i = 0; i < from->n; i++)
-		if (!str_istarts(from->v[i].name, S("If-")) && !str_ieq(from->v[i].name, S("Range")))
+		if (!str_istarts(from->v[i].name, S("If-")) &&
+		    !str_ieq(from->v[i].name, S("Range")))
 			headers_add_ref(ret, from->v[i].name, from->v[i].value);
 	headers_addf(ret, S("Range"), "bytes=%" PRIu64 "-%" PRIu64, g->first, g->last);
 }
@@ -281,7 +294,8 @@ waits static int resume_at(struct getter *g, const struct node *node, const stru
 {
 	AUTO(exchange) x = NULL;
 	struct response res;
-	int rc = node_send(g->backend, node, S("GET"), g->target.path, g->get.query, h, 0, STR_NONE, &x);
+	int rc = node_send(g->backend, node, S("GET"), g->target.path, g->get.query, h, 0, STR_NONE,
+			   &x);
 
 	if (rc < 0)
 		return rc == -ECANCELED ? rc : 0;
@@ -326,7 +340,8 @@ waits static int resume(struct getter *g, int error)
 			return 0;
 		}
 	}
-	log_error("GET %.*s: no replica could go on from byte %" PRIu64, STR(g->target.path), g->first);
+	log_error("GET %.*s: no replica could go on from byte %" PRIu64, STR(g->target.path),
+		  g->first);
 	return error;
 }
 
@@ -371,7 +386,9 @@ static void respond_with_source(struct getter *g, struct response *res)
 	res->body = NULL;
 	if (g->get.head || !g->res.body || g->res.body->left == 0)
 		return;
-	g->body = (struct body){ .next = getter_next, .close = getter_close, .left = g->res.body->left };
+	g->body = (struct body){ .next = getter_next,
+				 .close = getter_close,
+				 .left = g->res.body->left };
 	res->body = &g->body;
 }
 
@@ -385,8 +402,8 @@ static void respond_with_refusal(struct getter *g, struct response *res)
 
 	response_init(res, g->req->arena);
 	if (best < 0) {
-		log_warn("%s %.*s: 503 from %u answers", g->get.head ? "HEAD" : "GET", STR(g->target.path),
-			 g->refused);
+		log_warn("%s %.*s: 503 from %u answers", g->get.head ? "HEAD" : "GET",
+			 STR(g->target.path), g->refused);
 		respond_status(res, 503);
 		return;
 	}

@@ -1,5 +1,6 @@
 /* Which servers are asked, in which order, and which are left alone for a while.
- * Swift: NodeIter in proxy/controllers/base.py; sort_nodes, error_limited and their kin in proxy/server.py. */
+ * Swift: NodeIter in proxy/controllers/base.py; sort_nodes, error_limited and their kin in
+ * proxy/server.py. */
 #include "lib/base/clock.h"
 #include "lib/crypto/digest.h"
 #include "lib/log/log.h"
@@ -9,8 +10,10 @@
 
 enum { PROBE_FIRST_MS = 250, PROBE_MAX_MS = 4000, GRACE_STEP_MS = 20 };
 
-METRIC_COUNTER(node_errors, "needletail_proxy_node_errors_total", "Failed exchanges with storage servers.");
-METRIC_COUNTER(handoffs_used, "needletail_proxy_handoffs_total", "Handoff servers that were asked.");
+METRIC_COUNTER(node_errors, "needletail_proxy_node_errors_total",
+	       "Failed exchanges with storage servers.");
+METRIC_COUNTER(handoffs_used, "needletail_proxy_handoffs_total",
+	       "Handoff servers that were asked.");
 
 struct backend *backend_new(struct proxy *p)
 {

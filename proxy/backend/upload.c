@@ -1,9 +1,10 @@
 /* An upload: the client's body goes to all replicas at once while its MD5 is computed in the pool.
  *
- * The request's task fills a ring of slots; one putter task per replica and the hasher each go through
- * it at their own pace, and the slowest holds back the client. A putter that is stuck is ended by its
- * write timeout. Putters belong to the worker, not to the request: the last replica may still be
- * writing when the client has its answer. Swift: ReplicatedObjectController in proxy/controllers/obj.py. */
+ * The request's task fills a ring of slots; one putter task per replica and the hasher each go
+ * through it at their own pace, and the slowest holds back the client. A putter that is stuck is
+ * ended by its write timeout. Putters belong to the worker, not to the request: the last replica
+ * may still be writing when the client has its answer. Swift: ReplicatedObjectController in
+ * proxy/controllers/obj.py. */
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/crypto/digest.h"
@@ -285,7 +286,8 @@ static bool has_room(const struct upload_run *r)
 	if (r->filled - r->hashed >= SLOTS)
 		return false;
 	for (unsigned i = 0; i < r->n; i++)
-		if (r->putters[i].state == PUTTER_SENDING && r->filled - r->putters[i].sent >= SLOTS)
+		if (r->putters[i].state == PUTTER_SENDING &&
+		    r->filled - r->putters[i].sent >= SLOTS)
 			return false;
 	return true;
 }
@@ -438,7 +440,8 @@ static struct upload_run *run_new(struct request *req, const struct upload *u)
 		headers_add_ref(p->headers, S("Expect"), S("100-continue"));
 		headers_add_ref(p->headers, S("Trailer"), S("X-Needletail-Etag"));
 		if (u->length >= 0)
-			headers_addf(p->headers, S("X-Backend-Obj-Content-Length"), "%" PRId64, u->length);
+			headers_addf(p->headers, S("X-Backend-Obj-Content-Length"), "%" PRId64,
+				     u->length);
 	}
 	return r;
 }

@@ -68,8 +68,8 @@ waits static int send_to(struct sender *s, const struct node *node)
 	struct write *w = s->write;
 	AUTO(exchange) x = NULL;
 	struct response res;
-	int rc = node_send(w->backend, node, w->method, w->target.path, w->query, &w->headers[s->index],
-			   (int64_t)w->body.n, w->body, &x);
+	int rc = node_send(w->backend, node, w->method, w->target.path, w->query,
+			   &w->headers[s->index], (int64_t)w->body.n, w->body, &x);
 
 	if (rc < 0)
 		return rc == -ECANCELED ? rc : 0;
@@ -183,8 +183,8 @@ void write_respond(struct request *req, const struct write *w, struct response *
 
 	response_init(res, req->arena);
 	if (best < 0) {
-		log_error("%.*s %.*s: 503 from %u of %u answers", STR(w->method), STR(w->target.path),
-			  w->answered, w->n);
+		log_error("%.*s %.*s: 503 from %u of %u answers", STR(w->method),
+			  STR(w->target.path), w->answered, w->n);
 		respond_status(res, 503);
 		return;
 	}

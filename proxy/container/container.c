@@ -13,8 +13,9 @@ const struct verb container_verbs[] = {
 };
 
 const struct str container_headers[] = {
-	STR_INIT("X-Container-Read"), STR_INIT("X-Container-Write"), STR_INIT("X-Container-Sync-Key"),
-	STR_INIT("X-Container-Sync-To"), STR_INIT("X-Versions-Location"), { NULL, 0 },
+	STR_INIT("X-Container-Read"),     STR_INIT("X-Container-Write"),
+	STR_INIT("X-Container-Sync-Key"), STR_INIT("X-Container-Sync-To"),
+	STR_INIT("X-Versions-Location"),  { NULL, 0 },
 };
 
 int container_check_account(struct request *req, struct response *res)

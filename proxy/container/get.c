@@ -5,9 +5,9 @@
 static int check_parameters(struct request *req, struct response *res)
 {
 	static const struct str names[] = {
-		STR_INIT("marker"), STR_INIT("end_marker"), STR_INIT("prefix"), STR_INIT("delimiter"),
-		STR_INIT("path"), STR_INIT("format"), STR_INIT("reverse"), STR_INIT("states"),
-		STR_INIT("includes"),
+		STR_INIT("marker"),    STR_INIT("end_marker"), STR_INIT("prefix"),
+		STR_INIT("delimiter"), STR_INIT("path"),       STR_INIT("format"),
+		STR_INIT("reverse"),   STR_INIT("states"),     STR_INIT("includes"),
 	};
 	unsigned max = proxy_request(req)->proxy->conf->limits.container_listing_limit;
 	uint64_t limit;
@@ -42,9 +42,11 @@ static void name_policy(struct request *req, struct response *res)
 	uint64_t index;
 
 	if (res->status / 100 != 2 ||
-	    str_to_u64(headers_get_lit(&res->headers, "X-Backend-Storage-Policy-Index"), &index) < 0)
+	    str_to_u64(headers_get_lit(&res->headers, "X-Backend-Storage-Policy-Index"), &index) <
+		    0)
 		return;
-	const struct policy *policy = cluster_policy(proxy_request(req)->proxy->cluster, (unsigned)index);
+	const struct policy *policy =
+		cluster_policy(proxy_request(req)->proxy->cluster, (unsigned)index);
 
 	if (policy)
 		headers_set(&res->headers, S("X-Storage-Policy"), policy->name);
@@ -98,7 +100,8 @@ void container_get(struct request *req, struct response *res)
 	app_accept_ranges(res);
 	app_hide_owner_headers(req, &res->headers);
 	if (p->reseller_request) {
-		struct str sharding = headers_get_lit(&res->headers, "X-Container-Sysmeta-Sharding");
+		struct str sharding =
+			headers_get_lit(&res->headers, "X-Container-Sysmeta-Sharding");
 
 		headers_set(&res->headers, S("X-Container-Sharding"),
 			    str_is_true(sharding) ? S("True") : S("False"));

@@ -1,4 +1,5 @@
-/* PUT of a container; its account comes into being with it. Swift: PUT in proxy/controllers/container.py. */
+/* PUT of a container; its account comes into being with it. Swift: PUT in
+ * proxy/controllers/container.py. */
 #include "lib/log/log.h"
 #include "proxy/account/account.h"
 #include "proxy/container/container.h"
@@ -10,7 +11,8 @@ static int find_policy(struct request *req, struct response *res, int *ret)
 
 	if (name.n == 0)
 		return 0;
-	const struct policy *policy = cluster_policy_named(proxy_request(req)->proxy->cluster, name);
+	const struct policy *policy =
+		cluster_policy_named(proxy_request(req)->proxy->cluster, name);
 
 	if (!policy) {
 		respond_text(res, 400, "Invalid X-Storage-Policy '%.*s'", STR(name));
@@ -56,7 +58,8 @@ waits static int check_room(struct request *req, struct response *res)
 			return 0;
 	if (proxy_container_info(req, p->path.account, p->path.container)->status == 200)
 		return 0;
-	respond_text(res, 403, "Reached container limit of %" PRId64, conf->max_containers_per_account);
+	respond_text(res, 403, "Reached container limit of %" PRId64,
+		     conf->max_containers_per_account);
 	return -EACCES;
 }
 

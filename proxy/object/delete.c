@@ -1,5 +1,5 @@
-/* DELETE of an object. A replica that does not know it agrees (404 counts as 204 where that is needed
- * for a quorum). Swift: DELETE in proxy/controllers/obj.py. */
+/* DELETE of an object. A replica that does not know it agrees (404 counts as 204 where that is
+ * needed for a quorum). Swift: DELETE in proxy/controllers/obj.py. */
 #include "proxy/object/object.h"
 
 void object_delete(struct request *req, struct response *res)

@@ -85,7 +85,8 @@ static struct str expirer_container(struct request *req, uint64_t delete_at)
 	unsigned char md5[MD5_SIZE];
 	unsigned rest = 0;
 
-	ring_hash_path(c->hash_prefix, c->hash_suffix, p->path.account, p->path.container, p->path.object, md5);
+	ring_hash_path(c->hash_prefix, c->hash_suffix, p->path.account, p->path.container,
+		       p->path.object, md5);
 	for (size_t i = 0; i < sizeof md5; i++)
 		rest = (rest * 256 + md5[i]) % EXPIRER_SPREAD;
 	return arena_printf(req->arena, "%010" PRIu64,
@@ -120,8 +121,10 @@ void object_expiry_updates(struct request *req, struct headers *sets, unsigned n
 
 static bool is_stored(struct str name)
 {
-	return str_istarts(name, S("X-Object-Meta-")) || str_istarts(name, S("X-Object-Sysmeta-")) ||
-	       str_istarts(name, S("X-Object-Transient-Sysmeta-")) || metadata_is_object_header(name);
+	return str_istarts(name, S("X-Object-Meta-")) ||
+	       str_istarts(name, S("X-Object-Sysmeta-")) ||
+	       str_istarts(name, S("X-Object-Transient-Sysmeta-")) ||
+	       metadata_is_object_header(name);
 }
 
 void object_metadata_headers(const struct request *req, struct headers *to)
@@ -130,6 +133,7 @@ void object_metadata_headers(const struct request *req, struct headers *to)
 		const struct header *h = &req->headers.v[i];
 
 		if (is_stored(h->name))
-			headers_add_ref(to, header_title(to->arena, h->name), arena_str(to->arena, h->value));
+			headers_add_ref(to, header_title(to->arena, h->name),
+					arena_str(to->arena, h->value));
 	}
 }

@@ -13,10 +13,13 @@ int object_target(struct request *req, struct response *res, struct target *ret)
 waits must_check int object_may_write(struct request *req, struct response *res);
 /* What every request of an object write carries: timestamp, policy, and what middlewares added. */
 void object_common_headers(struct request *req, struct timestamp ts, struct headers *to);
-/* Distributes the container's replicas over n requests, so that each is told of the change by one server,
- * and by enough of them that a quorum of writes means a quorum of updates (num_container_updates). */
+/* Distributes the container's replicas over n requests, so that each is told of the change by one
+ * server, and by enough of them that a quorum of writes means a quorum of updates
+ * (num_container_updates). */
 void object_container_updates(struct request *req, struct headers *sets, unsigned n);
-/* X-Delete-At-*: who keeps the list of what expires, for storage servers that do not do it themselves. */
+/* X-Delete-At-*: who keeps the list of what expires, for storage servers that do not do it
+ * themselves. */
 void object_expiry_updates(struct request *req, struct headers *sets, unsigned n);
-/* Copies what of the client's metadata an object stores: X-Object-Meta-*, sysmeta, Content-Type … */
+/* Copies what of the client's metadata an object stores: X-Object-Meta-*, sysmeta,
+ * Content-Type … */
 void object_metadata_headers(const struct request *req, struct headers *to);

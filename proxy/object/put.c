@@ -1,5 +1,5 @@
-/* PUT of an object. What is small is read first, and leaves for each replica in one piece with its ETag;
- * the rest streams (proxy/backend/upload.c). Swift: PUT in proxy/controllers/obj.py. */
+/* PUT of an object. What is small is read first, and leaves for each replica in one piece with its
+ * ETag; the rest streams (proxy/backend/upload.c). Swift: PUT in proxy/controllers/obj.py. */
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/crypto/digest.h"
@@ -27,7 +27,8 @@ static void guess_content_type(struct request *req)
 		return;
 	struct str type = mime_guess(proxy_request(req)->path.object);
 
-	headers_set(&req->headers, S("Content-Type"), type.p ? type : S("application/octet-stream"));
+	headers_set(&req->headers, S("Content-Type"),
+		    type.p ? type : S("application/octet-stream"));
 }
 
 static int check_content_type(const struct request *req, struct response *res)
@@ -39,15 +40,16 @@ static int check_content_type(const struct request *req, struct response *res)
 	(void)str_cut(&rest, ';');
 	while ((param = str_cut(&rest, ';')).p)
 		if (str_starts(str_trim(param), S("swift_"))) {
-			respond_text(res, 400,
-				     "Invalid Content-Type, swift_* is not a valid parameter name.");
+			respond_text(
+				res, 400,
+				"Invalid Content-Type, swift_* is not a valid parameter name.");
 			return -EINVAL;
 		}
 	return 0;
 }
 
-/* What the client says the MD5 is: ETag in hex, Content-MD5 in base64. Where both are there they have to
- * agree. */
+/* What the client says the MD5 is: ETag in hex, Content-MD5 in base64. Where both are there they
+ * have to agree. */
 static int find_promised_etag(const struct request *req, struct response *res, struct str *ret)
 {
 	struct str etag = etag_unquoted(str_trim(headers_get_lit(&req->headers, "ETag")));
@@ -220,7 +222,8 @@ waits static int joined_next(struct body *b, struct str *ret_chunk)
 	return body_next(j->rest, ret_chunk);
 }
 
-waits static void put_streaming(struct put *put, struct str first, struct str more, struct response *res)
+waits static void put_streaming(struct put *put, struct str first, struct str more,
+				struct response *res)
 {
 	struct request *req = put->req;
 	struct body *whole = req->body;
