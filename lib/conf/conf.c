@@ -81,7 +81,8 @@ static unsigned option_count(const struct conf_section *s)
 	return n;
 }
 
-static struct instance *instance_new(struct reader *r, const struct conf_section *s, struct str name)
+static struct instance *instance_new(struct reader *r, const struct conf_section *s,
+				     struct str name)
 {
 	struct instance *in = arena_zalloc(r->arena, sizeof *in);
 
@@ -117,10 +118,12 @@ static const char *nearest_section(const struct conf_spec *spec, struct str type
 	return nearest;
 }
 
-static const struct conf_section *find_section(const struct conf_spec *spec, struct str base, bool named)
+static const struct conf_section *find_section(const struct conf_spec *spec, struct str base,
+					       bool named)
 {
 	for (unsigned i = 0; i < spec->count; i++)
-		if (str_eq(base, str_from(spec->sections[i]->name)) && spec->sections[i]->named == named)
+		if (str_eq(base, str_from(spec->sections[i]->name)) &&
+		    spec->sections[i]->named == named)
 			return spec->sections[i];
 	return NULL;
 }
@@ -165,16 +168,16 @@ static void enter_section(struct reader *r, struct str whole)
 		struct instance *in = list_entry(n, struct instance, node);
 
 		if (in->section == s && str_eq(in->name, name)) {
-			fail(r, r->line, "section [%.*s] stands twice, first in line %u", STR(whole),
-			     in->line);
+			fail(r, r->line, "section [%.*s] stands twice, first in line %u",
+			     STR(whole), in->line);
 			return;
 		}
 	}
 	r->current = instance_new(r, s, name);
 }
 
-/* inih asks for a line (as fgets). Lines are counted and section names taken here: inih neither tells
- * its handler the line nor keeps more than 49 bytes of a name. */
+/* inih asks for a line (as fgets). Lines are counted and section names taken here: inih neither
+ * tells its handler the line nor keeps more than 49 bytes of a name. */
 static char *read_line(char *to, int size, void *stream)
 {
 	struct reader *r = stream;
@@ -209,7 +212,8 @@ static const struct conf_option *find_option(const struct conf_section *s, struc
 	for (const struct conf_option *o = s->options; o->key; o++) {
 		struct str known = str_from(o->key);
 
-		if (o->type == CONF_PAIRS ? key.n > known.n && str_starts(key, known) : str_eq(key, known))
+		if (o->type == CONF_PAIRS ? key.n > known.n && str_starts(key, known)
+					  : str_eq(key, known))
 			return o;
 	}
 	return NULL;
@@ -224,13 +228,14 @@ static void unknown_key(struct reader *r, struct str key)
 	for (const struct conf_option *o = s->options; o->key; o++)
 		consider(key, o->key, &distance, &nearest);
 	if (nearest)
-		fail(r, r->line, "unknown key \"%.*s\" in [%s]; did you mean \"%s\"?", STR(key), s->name,
-		     nearest);
+		fail(r, r->line, "unknown key \"%.*s\" in [%s]; did you mean \"%s\"?", STR(key),
+		     s->name, nearest);
 	else
 		fail(r, r->line, "unknown key \"%.*s\" in [%s]", STR(key), s->name);
 }
 
-static void add_pair(struct reader *r, const struct conf_option *o, struct str key, struct str value)
+static void add_pair(struct reader *r, const struct conf_option *o, struct str key,
+		     struct str value)
 {
 	struct conf_pairs *pairs = (void *)((char *)r->current->into + o->at);
 	unsigned n = pairs->count;
@@ -332,7 +337,8 @@ static void fill(struct reader *r, struct instance *in)
 		if (set->line && set->text.n) {
 			if (conf_value_set(r->arena, o, set->text, in->into, &why) < 0)
 				fail(r, set->line, "%s", why.text);
-		} else if (o->text && !(set->line && (o->type == CONF_STR || o->type == CONF_LIST))) {
+		} else if (o->text &&
+			   !(set->line && (o->type == CONF_STR || o->type == CONF_LIST))) {
 			if (conf_value_set(r->arena, o, str_from(o->text), in->into, &why) < 0)
 				unreachable("the default of an option must be a good value");
 		} else {
@@ -355,7 +361,8 @@ static void add_missing(struct reader *r)
 		bool found = r->spec->sections[i]->named;
 
 		list_for(n, &r->instances)
-			found |= list_entry(n, struct instance, node)->section == r->spec->sections[i];
+			found |= list_entry(n, struct instance, node)->section ==
+				 r->spec->sections[i];
 		if (!found)
 			instance_new(r, r->spec->sections[i], STR_NONE);
 	}

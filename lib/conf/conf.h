@@ -1,19 +1,19 @@
-/* The configuration: one file for all programs, read with inih against tables that also print the
- * reference (docs/operate/configuration.md). Each room describes its section as data:
+/* The configuration: one file for all programs, read with inih against tables that also print
+ * the reference (docs/operate/configuration.md). Each room describes its section as data:
  *
  *	struct slo_conf { int64_t max_manifest_segments; uint64_t max_manifest_size; };
  *	static struct slo_conf slo_conf;
  *	static const struct conf_option slo_options[] = {
- *		OPT_INT(struct slo_conf, max_manifest_segments, "1000", 1, 100000, "Segments of …"),
+ *		OPT_INT(struct slo_conf, max_manifest_segments, "1000", 1, 9999, "Segments of …"),
  *		OPT_SIZE(struct slo_conf, max_manifest_size, "8MiB", 1, 1 << 30, "…"),
  *		OPT_END,
  *	};
- *	const struct conf_section slo_section = { .name = "slo", .help = "…", .options = slo_options,
- *		.into = &slo_conf, .size = sizeof slo_conf };
+ *	const struct conf_section slo_section = { .name = "slo", .help = "…",
+ *		.options = slo_options, .into = &slo_conf, .size = sizeof slo_conf };
  *
- * and hands it to conf_add(). conf_load() sets every field: from the file or from the default. It is
- * all or nothing: after an error all structs are as they were. Texts live as long as the process
- * (a reload keeps the old ones), so requests that are under way may go on using them. */
+ * and hands it to conf_add(). conf_load() sets every field: from the file or from the default.
+ * It is all or nothing: after an error all structs are as they were. Texts live as long as the
+ * process (a reload keeps the old ones), so requests that are under way may go on using them. */
 #pragma once
 #include "lib/base/base.h"
 #include "lib/base/buf.h"
@@ -24,11 +24,11 @@ enum conf_type {
 	CONF_BOOL,              /* bool: true 1 yes on t y / false 0 no off f n */
 	CONF_INT,               /* int64_t within min..max */
 	CONF_DOUBLE,            /* double within min..max */
-	CONF_SIZE,              /* uint64_t bytes: "64KiB"; units B KiB MiB GiB TiB k M G T (1000s) */
-	CONF_DURATION,          /* uint64_t milliseconds: "500ms"; units ms s m h d; bare: seconds */
+	CONF_SIZE,              /* uint64_t bytes: B KiB MiB GiB TiB, or k M G T (1000s) */
+	CONF_DURATION,          /* uint64_t milliseconds: ms s m h d; bare: seconds */
 	CONF_LIST,              /* struct conf_list: comma- or blank-separated words */
 	CONF_ENUM,              /* int: index in names */
-	CONF_PAIRS,             /* struct conf_pairs: every key that begins with this option's key */
+	CONF_PAIRS,             /* struct conf_pairs: all keys that begin with this one */
 };
 
 struct conf_list {
@@ -64,8 +64,9 @@ struct conf_option {
 	 0 * sizeof(char[1 - 2 * !__builtin_types_compatible_p(__typeof__(((T *)0)->m), ctype)]))
 
 /* The key is the member's name. T: struct; m: member; text: default; about: help. */
-#define OPT_STR(T, m, def, about) \
-	{ .key = #m, .type = CONF_STR, .at = CONF_AT(T, m, const char *), .text = def, .help = about }
+#define OPT_STR(T, m, def, about)                                                            \
+	{ .key = #m, .type = CONF_STR, .at = CONF_AT(T, m, const char *), .text = def,       \
+	  .help = about }
 #define OPT_BOOL(T, m, def, about) \
 	{ .key = #m, .type = CONF_BOOL, .at = CONF_AT(T, m, bool), .text = def, .help = about }
 #define OPT_INT(T, m, def, lo, hi, about)                                                   \
@@ -92,9 +93,9 @@ struct conf_option {
 	{ .key = prefix, .type = CONF_PAIRS, .at = CONF_AT(T, m, struct conf_pairs), .help = about }
 #define OPT_END { .key = NULL }
 
-/* What a section of which there may be several is read into: [storage-policy:0], [storage-policy:1].
- * Each item is a struct of the section's size whose first member is `struct str name` (what stands
- * behind the colon). */
+/* What a section of which there may be several is read into: [storage-policy:0],
+ * [storage-policy:1]. Each item is a struct of the section's size whose first member is `struct
+ * str name` (what stands behind the colon). */
 struct conf_items {
 	void *items;
 	unsigned count;
@@ -108,8 +109,8 @@ struct conf_section {
 	size_t size;                    /* of the struct */
 	bool named;                     /* [name:…], any number of them */
 	bool common;                    /* read by several programs; described once */
-	/* Looks at a section that was read (defaults filled in), before anything is committed: 0, or
-	 * negative with the reason. May be NULL. */
+	/* Looks at a section that was read (defaults filled in), before anything is committed:
+	 * 0, or negative with the reason. May be NULL. */
 	int (*check)(void *section, struct fault *why);
 };
 
@@ -119,19 +120,21 @@ enum { CONF_SECTIONS_MAX = 96, CONF_FILE_MAX = 4 * MIB, CONF_LINE_MAX = 64 * KIB
 struct conf_spec {
 	const struct conf_section *sections[CONF_SECTIONS_MAX];
 	unsigned count;
-	/* Names of sections that belong to other programs and are passed over, ended by NULL; a name
-	 * "x" covers [x] and [x:…]. */
+	/* Names of sections that belong to other programs and are passed over, ended by NULL; a
+	 * name "x" covers [x] and [x:…]. */
 	const char *const *foreign;
 	bool foreign_any;               /* any section that is not a misspelt one of ours is */
 };
 
 void conf_add(struct conf_spec *spec, const struct conf_section *section);
-/* Reads the file into the sections' structs: 0; -ENOENT, -EACCES …, or -EINVAL with a reason such as
+/* Reads the file into the sections' structs: 0; -ENOENT, -EACCES …, or -EINVAL with a reason
+ * such as
  *   /etc/needletail.conf:12: unknown key "wokers" in [proxy]; did you mean "workers"?
  * A path of NULL sets the defaults. Blocks on the disk. */
 int conf_load(const struct conf_spec *spec, const char *path, struct fault *why) must_check;
 /* The same from memory; name stands for the file in reasons. */
-int conf_parse(const struct conf_spec *spec, struct str text, const char *name, struct fault *why) must_check;
+int conf_parse(const struct conf_spec *spec, struct str text, const char *name,
+	       struct fault *why) must_check;
 /* The reference in Markdown, from the tables. with_common: also the sections that are `common`. */
 void conf_reference(const struct conf_spec *spec, bool with_common, struct buf *to);
 

@@ -2,9 +2,9 @@
 #include "lib/conf/internal.h"
 
 static const char *const kinds[] = {
-	[CONF_STR] = "text", [CONF_BOOL] = "yes or no", [CONF_INT] = "number", [CONF_DOUBLE] = "number",
-	[CONF_SIZE] = "size", [CONF_DURATION] = "duration", [CONF_LIST] = "list", [CONF_ENUM] = "one of",
-	[CONF_PAIRS] = "text",
+	[CONF_STR] = "text",      [CONF_BOOL] = "yes or no", [CONF_INT] = "number",
+	[CONF_DOUBLE] = "number", [CONF_SIZE] = "size",      [CONF_DURATION] = "duration",
+	[CONF_LIST] = "list",     [CONF_ENUM] = "one of",    [CONF_PAIRS] = "text",
 };
 
 /* "|" would end the cell. */

@@ -9,8 +9,16 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{ "B", 1 }, { "KiB", KIB }, { "MiB", MIB }, { "GiB", 1073741824.0 }, { "TiB", 1099511627776.0 },
-	{ "k", 1e3 }, { "M", 1e6 }, { "G", 1e9 }, { "T", 1e12 }, { NULL, 1 },
+	{ "B", 1 },
+	{ "KiB", KIB },
+	{ "MiB", MIB },
+	{ "GiB", 1073741824.0 },
+	{ "TiB", 1099511627776.0 },
+	{ "k", 1e3 },
+	{ "M", 1e6 },
+	{ "G", 1e9 },
+	{ "T", 1e12 },
+	{ NULL, 1 },
 };
 static const struct unit duration_units[] = {
 	{ "s", 1e3 }, { "ms", 1 }, { "m", 60e3 }, { "h", 3600e3 }, { "d", 86400e3 }, { NULL, 1e3 },
@@ -94,7 +102,11 @@ void conf_value_range(const struct conf_option *o, struct buf *to)
 {
 	if (o->type == CONF_ENUM) {
 		for (unsigned i = 0; o->names[i]; i++)
-			buf_addf(to, "%s%s", i == 0 ? "" : o->names[i + 1] ? ", " : " or ", o->names[i]);
+			buf_addf(to, "%s%s",
+				 i == 0            ? ""
+				 : o->names[i + 1] ? ", "
+						   : " or ",
+				 o->names[i]);
 		return;
 	}
 	add_bound(o, o->min, to);
@@ -113,8 +125,8 @@ static int out_of_range(const struct conf_option *o, struct str value, struct fa
 
 static int bad(const struct conf_option *o, struct str value, const char *wanted, struct fault *why)
 {
-	return fault_set(why, -EINVAL, "bad value \"%.*s\" for %s: %s is wanted", STR(value), o->key,
-			 wanted);
+	return fault_set(why, -EINVAL, "bad value \"%.*s\" for %s: %s is wanted", STR(value),
+			 o->key, wanted);
 }
 
 static int set_number(const struct conf_option *o, struct str value, char *field, struct fault *why)
@@ -122,16 +134,20 @@ static int set_number(const struct conf_option *o, struct str value, char *field
 	bool size = o->type == CONF_SIZE;
 	uint64_t v = 0;
 	int64_t i = 0;
-	int rc = o->type == CONF_INT ? str_to_i64(value, &i) :
-				       parse_with_unit(value, size ? size_units : duration_units, &v);
+	int rc = o->type == CONF_INT
+			 ? str_to_i64(value, &i)
+			 : parse_with_unit(value, size ? size_units : duration_units, &v);
 
 	if (rc == -ENOENT)
 		return fault_set(why, -EINVAL, "bad unit in %s = %.*s: use %s", o->key, STR(value),
 				 size ? "B, KiB, MiB, GiB, TiB (1024s) or k, M, G, T (1000s)" :
 					"ms, s, m, h or d");
 	if (rc == -EINVAL)
-		return bad(o, value, o->type == CONF_INT ? "a whole number" :
-				     size ? "a size such as 64KiB" : "a duration such as 500ms", why);
+		return bad(o, value,
+			   o->type == CONF_INT ? "a whole number"
+			   : size              ? "a size such as 64KiB"
+					       : "a duration such as 500ms",
+			   why);
 	if (o->type != CONF_INT)
 		i = (int64_t)v;
 	if (rc == -ERANGE || i < o->min || i > o->max)
@@ -184,7 +200,8 @@ static int set_enum(const struct conf_option *o, struct str value, int *field, s
 	return bad(o, value, names.p, why);
 }
 
-static int set_double(const struct conf_option *o, struct str value, double *field, struct fault *why)
+static int set_double(const struct conf_option *o, struct str value, double *field,
+		      struct fault *why)
 {
 	double v;
 
@@ -230,10 +247,15 @@ int conf_value_set(struct arena *a, const struct conf_option *o, struct str valu
 void conf_value_none(const struct conf_option *o, void *into)
 {
 	static const size_t sizes[] = {
-		[CONF_STR] = sizeof(char *), [CONF_BOOL] = sizeof(bool), [CONF_INT] = sizeof(int64_t),
-		[CONF_DOUBLE] = sizeof(double), [CONF_SIZE] = sizeof(uint64_t),
-		[CONF_DURATION] = sizeof(uint64_t), [CONF_LIST] = sizeof(struct conf_list),
-		[CONF_ENUM] = sizeof(int), [CONF_PAIRS] = sizeof(struct conf_pairs),
+		[CONF_STR] = sizeof(char *),
+		[CONF_BOOL] = sizeof(bool),
+		[CONF_INT] = sizeof(int64_t),
+		[CONF_DOUBLE] = sizeof(double),
+		[CONF_SIZE] = sizeof(uint64_t),
+		[CONF_DURATION] = sizeof(uint64_t),
+		[CONF_LIST] = sizeof(struct conf_list),
+		[CONF_ENUM] = sizeof(int),
+		[CONF_PAIRS] = sizeof(struct conf_pairs),
 	};
 
 	memset((char *)into + o->at, 0, sizes[o->type]);

@@ -130,14 +130,18 @@ static int refuse(const struct daemon_address *a, int rc, struct fault *why)
 
 	if (rc == -EADDRINUSE) {
 		describe_owner(a->port, owner, sizeof owner);
-		return fault_set(why, rc, "%s%s%s:%u is in use by %s; choose another with %s", v6 ? "[" : "",
-				 a->ip, v6 ? "]" : "", a->port, owner, a->set_by);
+		return fault_set(why, rc, "%s%s%s:%u is in use by %s; choose another with %s",
+				 v6 ? "[" : "", a->ip, v6 ? "]" : "", a->port, owner, a->set_by);
 	}
 	if (rc == -EACCES || rc == -EPERM)
-		return fault_set(why, rc, "no right to listen on port %u; ports below 1024 need root, choose "
-				 "another with %s", a->port, a->set_by);
+		return fault_set(
+			why, rc,
+			"no right to listen on port %u; ports below 1024 need root, choose "
+			"another with %s",
+			a->port, a->set_by);
 	if (rc == -EADDRNOTAVAIL)
-		return fault_set(why, rc, "%s is not an address of this host; set %s", a->ip, a->set_by);
+		return fault_set(why, rc, "%s is not an address of this host; set %s", a->ip,
+				 a->set_by);
 	return fault_set(why, rc, "cannot listen on %s port %u (%s): %s", a->ip, a->port, a->set_by,
 			 strerror(-rc));
 }
@@ -149,12 +153,14 @@ int daemon_check_address(const struct daemon_address *a, struct fault *why)
 	int one = 1, rc = 0;
 
 	if (make_address(a->ip, a->port, &sa, &size) < 0)
-		return fault_set(why, -EINVAL, "%s is not an IPv4 or IPv6 address; set %s", a->ip, a->set_by);
+		return fault_set(why, -EINVAL, "%s is not an IPv4 or IPv6 address; set %s", a->ip,
+				 a->set_by);
 	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	/* Listening is tried as well: with SO_REUSEADDR binding beside a bound socket succeeds. */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-	    (sa.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0) ||
+	    (sa.ss_family == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0) ||
 	    bind(fd, (struct sockaddr *)&sa, size) < 0 || listen(fd, 1) < 0)
 		rc = -errno;
 	if (fd >= 0)

@@ -22,14 +22,19 @@ static const struct conf_option cluster_options[] = {
 	OPT_STR(struct daemon_conf, ring_dir, "rings",
 		"Folder of account.ring.gz, container.ring.gz, object.ring.gz, object-1.ring.gz …"),
 	OPT_STR(struct daemon_conf, swift_conf, NULL,
-		"A swift.conf to take hash prefix, suffix and policies from, instead of the sections here."),
+		"A swift.conf to take hash prefix, suffix and policies from, instead of the "
+		"sections here."),
 	OPT_DURATION(struct daemon_conf, stop_timeout, "10s", 0, 3600000,
 		     "How long requests that are under way may take when a program is stopped."),
 	OPT_END,
 };
 static const struct conf_section cluster_section = {
-	.name = "cluster", .options = cluster_options, .into = &cluster_conf,
-	.size = sizeof cluster_conf, .common = true, .help = "What all programs of a host agree on.",
+	.name = "cluster",
+	.options = cluster_options,
+	.into = &cluster_conf,
+	.size = sizeof cluster_conf,
+	.common = true,
+	.help = "What all programs of a host agree on.",
 };
 
 struct log_conf {
@@ -42,14 +47,19 @@ static struct log_conf log_conf;
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static const struct conf_option log_options[] = {
 	OPT_STR(struct log_conf, dir, NULL,
-		"Folder of PROGRAM.log and PROGRAM.access.log. Without it messages go to the standard error "
+		"Folder of PROGRAM.log and PROGRAM.access.log. Without it messages go to the "
+		"standard error "
 		"and access lines to the standard output."),
 	OPT_ENUM(struct log_conf, level, "info", log_levels, "How much is told."),
 	OPT_BOOL(struct log_conf, access, "yes", "A line per request, in Swift's formats."),
 	OPT_END,
 };
 static const struct conf_section log_section = {
-	.name = "log", .options = log_options, .into = &log_conf, .size = sizeof log_conf, .common = true,
+	.name = "log",
+	.options = log_options,
+	.into = &log_conf,
+	.size = sizeof log_conf,
+	.common = true,
 	.help = "SIGHUP and SIGUSR1 open the files again, for rotation.",
 };
 
@@ -98,7 +108,8 @@ static int open_log(struct master *m, struct fault *why)
 {
 	struct log_options o = { .program = m->ops->program,
 				 .dir = log_conf.dir ? daemon_path(log_conf.dir) : NULL,
-				 .level = (enum log_level)log_conf.level, .access = log_conf.access };
+				 .level = (enum log_level)log_conf.level,
+				 .access = log_conf.access };
 
 	if (o.dir && mkdir(o.dir, 0750) < 0 && errno != EEXIST)
 		return fault_set(why, -errno, "cannot make the folder %s for logs: %s", o.dir,
@@ -136,15 +147,19 @@ struct options {
 
 static int usage(const struct daemon_ops *ops, FILE *to)
 {
-	fprintf(to, "%s: %s\n\n"
+	fprintf(to,
+		"%s: %s\n\n"
 		"usage: %s --conf FILE [options]\n"
-		"  --conf FILE               configuration (default: /etc/needletail/needletail.conf)\n"
+		"  --conf FILE               configuration (default: "
+		"/etc/needletail/needletail.conf)\n"
 		"  --check-config            say whether the configuration is good, and end\n"
 		"  --print-config-reference  every section and key, as Markdown\n"
-		"  --ready-fd N              write \"ready\" to this descriptor when requests are answered\n"
+		"  --ready-fd N              write \"ready\" to this descriptor when requests are "
+		"answered\n"
 		"  --with-parent             stop when the process that started this one ends\n"
 		"  --version\n"
-		"Signals: TERM and INT stop (twice: at once), HUP reads the configuration again, USR1 opens\n"
+		"Signals: TERM and INT stop (twice: at once), HUP reads the configuration again, "
+		"USR1 opens\n"
 		"the log files again, USR2 writes all tasks to the log.\n",
 		ops->program, ops->help, ops->program);
 	return to == stderr ? 2 : 0;
@@ -154,11 +169,14 @@ static int read_options(int argc, char **argv, struct options *o)
 {
 	enum { CONF, CHECK, REFERENCE, READY_FD, WITH_PARENT, VERSION, HELP };
 	static const struct option known[] = {
-		{ "conf", required_argument, NULL, CONF }, { "check-config", no_argument, NULL, CHECK },
+		{ "conf", required_argument, NULL, CONF },
+		{ "check-config", no_argument, NULL, CHECK },
 		{ "print-config-reference", no_argument, NULL, REFERENCE },
 		{ "ready-fd", required_argument, NULL, READY_FD },
 		{ "with-parent", no_argument, NULL, WITH_PARENT },
-		{ "version", no_argument, NULL, VERSION }, { "help", no_argument, NULL, HELP }, { 0 },
+		{ "version", no_argument, NULL, VERSION },
+		{ "help", no_argument, NULL, HELP },
+		{ 0 },
 	};
 	uint64_t fd;
 	int c;
@@ -210,8 +228,8 @@ static void share_memory(struct master *m)
 
 	metrics_share(n);
 	m->workers = xcalloc(n, sizeof *m->workers);
-	m->beats = mmap(NULL, n * sizeof *m->beats, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-			0);
+	m->beats = mmap(NULL, n * sizeof *m->beats, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (m->beats == MAP_FAILED)
 		unreachable("no memory to share with the workers");
 	for (unsigned i = 0; i < n; i++) {

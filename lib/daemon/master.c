@@ -1,5 +1,5 @@
-/* The master process: forks the workers, starts dead ones again with growing pauses, passes signals on.
- * It has no loop and no threads, so forking is safe at any time. */
+/* The master process: forks the workers, starts dead ones again with growing pauses, passes signals
+ * on. It has no loop and no threads, so forking is safe at any time. */
 #include "lib/base/clock.h"
 #include "lib/daemon/internal.h"
 #include "lib/log/log.h"
@@ -11,8 +11,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LIVED_MS = 10000, PAUSE_MIN_MS = 1000, PAUSE_MAX_MS = 30000, WEDGED_MS = 60000, TICK_MS = 10000,
-       KILL_AFTER_MS = 5000 };
+enum {
+	LIVED_MS = 10000,
+	PAUSE_MIN_MS = 1000,
+	PAUSE_MAX_MS = 30000,
+	WEDGED_MS = 60000,
+	TICK_MS = 10000,
+	KILL_AFTER_MS = 5000
+};
 
 static const int signal_numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
 
@@ -157,7 +163,8 @@ static void plan_restart(struct master *m, struct worker *w, const char *how)
 	w->restart_ms = now + w->pause_ms;
 	log_error("worker %s (process %d) %s; starting it again%s%.0d%s", w->name, (int)w->pid, how,
 		  w->pause_ms ? " in " : "", (int)(w->pause_ms / 1000), w->pause_ms ? " s" : "");
-	w->pause_ms = w->pause_ms ? MIN(2 * w->pause_ms, (unsigned)PAUSE_MAX_MS) : (unsigned)PAUSE_MIN_MS;
+	w->pause_ms =
+		w->pause_ms ? MIN(2 * w->pause_ms, (unsigned)PAUSE_MAX_MS) : (unsigned)PAUSE_MIN_MS;
 	(void)m;
 }
 
@@ -182,7 +189,8 @@ static void on_death(struct master *m, struct worker *w, int status)
 		else
 			plan_restart(m, w, how);
 	} else if (status != 0 && m->exit_code == 0) {
-		log_warn("worker %s (process %d) %s while it was stopping", w->name, (int)w->pid, how);
+		log_warn("worker %s (process %d) %s while it was stopping", w->name, (int)w->pid,
+			 how);
 	}
 	w->pid = 0;
 	check_ready(m);
@@ -257,13 +265,14 @@ static void look_after(struct master *m)
 		if (!m->stopping && w->pid == 0 && w->restart_ms && w->restart_ms <= now)
 			start_worker(m, i);
 		if (w->pid > 0 && m->stopping && now >= m->kill_ms) {
-			log_error("worker %s (process %d) does not stop: killing it", w->name, (int)w->pid);
+			log_error("worker %s (process %d) does not stop: killing it", w->name,
+				  (int)w->pid);
 			kill(w->pid, SIGKILL);
 		}
 		if (w->pid > 0 && now > beat + WEDGED_MS && now > w->wedged_ms + WEDGED_MS) {
 			w->wedged_ms = now;
-			log_error("worker %s (process %d) has not run its loop for %" PRIu64 " s", w->name,
-				  (int)w->pid, (now - beat) / 1000);
+			log_error("worker %s (process %d) has not run its loop for %" PRIu64 " s",
+				  w->name, (int)w->pid, (now - beat) / 1000);
 		}
 	}
 }
@@ -303,7 +312,8 @@ int master_run(struct master *m)
 	while (any_left(m)) {
 		polls[0] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
 		for (unsigned i = 0; i < m->d->workers; i++)
-			polls[1 + i] = (struct pollfd){ .fd = m->workers[i].report, .events = POLLIN };
+			polls[1 + i] =
+				(struct pollfd){ .fd = m->workers[i].report, .events = POLLIN };
 		if (poll(polls, m->d->workers + 1, next_timeout(m)) < 0 && errno != EINTR)
 			unreachable("poll failed");
 		for (unsigned i = 0; i < m->d->workers; i++)

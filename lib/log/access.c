@@ -13,7 +13,7 @@ enum { COLLECT_MAX = 64 * KIB, LINE_ROOM = 128 * KIB, FIELD_MAX = 2 * KIB, FLUSH
 static struct {
 	int fd;
 	struct buf lines;
-	struct task *writer;            /* NULL: nobody writes later, so lines are written at once */
+	struct task *writer; /* NULL: nobody writes later, so lines are written at once */
 } A = { .fd = STDOUT_FILENO };
 
 int log_access_open(struct fault *why)
@@ -100,8 +100,10 @@ static void add_quoted(struct str s)
 
 	if (!plain['a'])
 		for (int c = 0; c < 128; c++)
-			plain[c] = c && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					       "0123456789_.-~:/{}", c);
+			plain[c] =
+				c && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					    "0123456789_.-~:/{}",
+					    c);
 	assert(to);
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
@@ -118,8 +120,8 @@ static void add_quoted(struct str s)
 	A.lines.p[A.lines.n] = 0;
 }
 
-/* A field as Swift's LogStringFormatter writes it: quoted, "-" when empty; cut, since a client may send
- * any length. */
+/* A field as Swift's LogStringFormatter writes it: quoted, "-" when empty; cut, since a client may
+ * send any length. */
 static void add_field(struct str s)
 {
 	if (s.n == 0) {
@@ -152,9 +154,10 @@ static void add_date(int64_t us, enum date_form form)
 
 	if (t != known && gmtime_r(&t, &tm)) {
 		known = t;
-		if (strftime(texts[DATE_SLASHES], sizeof texts[0], "%d/%b/%Y/%H/%M/%S ", &tm) == 0 ||
-		    strftime(texts[DATE_APACHE], sizeof texts[1], " - - [%d/%b/%Y:%H:%M:%S +0000] \"",
-			     &tm) == 0)
+		if (strftime(texts[DATE_SLASHES], sizeof texts[0], "%d/%b/%Y/%H/%M/%S ", &tm) ==
+			    0 ||
+		    strftime(texts[DATE_APACHE], sizeof texts[1],
+			     " - - [%d/%b/%Y:%H:%M:%S +0000] \"", &tm) == 0)
 			known = -1;
 	}
 	buf_add(&A.lines, texts[form], strlen(texts[form]));

@@ -114,8 +114,8 @@ static size_t add_head(char *line, size_t room, enum log_level level)
 
 	clock_iso_us(clock_wall_us(), when);
 	int n = snprintf(line, room, "%s %s %s[%s%s%d] %s%s%s%s", when, log_level_names[level],
-			 log_now.program, L.worker ? L.worker : "", L.worker ? " " : "", (int)getpid(),
-			 id, *id ? " " : "", t ? task_name(t) : "", t ? ": " : "");
+			 log_now.program, L.worker ? L.worker : "", L.worker ? " " : "",
+			 (int)getpid(), id, *id ? " " : "", t ? task_name(t) : "", t ? ": " : "");
 
 	return MIN((size_t)MAX(n, 0), room - 1);
 }

@@ -1,10 +1,11 @@
-/* Messages for the operator, and the access log. A line carries the time, level, program, worker and
- * process id, and of the running task its transaction id and name, so nobody passes a logger:
+/* Messages for the operator, and the access log. A line carries the time, level, program, worker
+ * and process id, and of the running task its transaction id and name, so nobody passes a
+ * logger:
  *
  *	2026-11-22T09:19:12.075580 error needletail-proxy[1 4711] tx3f…-0067… put: …
  *
- * Library code logs nothing above debug: whoever decides logs, once; a tolerated failure says
- * ", ignoring". A line is one write; control bytes in it are escaped; lines beyond 8 KiB are cut.
+ * Library code logs nothing above debug: whoever decides logs, once; a tolerated failure says ",
+ * ignoring". A line is one write; control bytes in it are escaped; lines beyond 8 KiB are cut.
  * The same format that repeats more than 10 times in 10 s is held back and counted. */
 #pragma once
 #include "lib/base/base.h"
@@ -20,8 +21,8 @@ struct log_options {
 	enum log_level level;
 	bool access;                    /* write an access log */
 };
-/* Before it is called, messages of level info and above go to stderr. The options' strings are kept.
- * 0, or an error with the reason. */
+/* Before it is called, messages of level info and above go to stderr. The options' strings are
+ * kept. 0, or an error with the reason. */
 int log_open(const struct log_options *o, struct fault *why) must_check;
 /* The worker's number (or name such as a device's) in lines from now on; NULL for none. Kept. */
 void log_set_worker(const char *name);
@@ -42,12 +43,12 @@ void log_info(const char *fmt, ...) printf_like(1, 2);
 void log_debug_line(const char *fmt, ...) printf_like(1, 2);
 extern enum log_level log_level_now;
 
-/* One request in Swift's proxy-logging format (common/middleware/proxy_logging.py): fields separated
- * by spaces, each percent-encoded, "-" where absent. */
+/* One request in Swift's proxy-logging format (common/middleware/proxy_logging.py): fields
+ * separated by spaces, each percent-encoded, "-" where absent. */
 struct log_access {
 	struct str client_ip;           /* X-Cluster-Client-Ip, X-Forwarded-For, or the peer */
 	struct str remote_addr;
-	struct str method, path;        /* path with query, as it came (percent-encoded once more here) */
+	struct str method, path;        /* path with query, as it came */
 	struct str protocol;            /* "HTTP/1.1" */
 	int status;                     /* 499 when the client went away */
 	struct str referer, user_agent;
@@ -77,8 +78,8 @@ struct log_storage {
 };
 void log_storage(const struct log_storage *s);
 
-/* A finished line (without newline) for the access log. Lines are collected and written every 0.5 s,
- * at 64 KiB and at the end: a crash after an assertion writes them, SIGKILL loses them. */
+/* A finished line (without newline) for the access log. Lines are collected and written every
+ * 0.5 s, at 64 KiB and at the end: a crash after an assertion writes them, SIGKILL loses them. */
 void log_access_line(struct str line);
 bool log_access_wanted(void);
 void log_access_flush(void);

@@ -10,7 +10,8 @@ enum { SLOTS_MAX = 16 * KIB, WORKERS_MAX = 512, COLLECTORS_MAX = 16 };
 /* In a histogram's slots: the sum comes first, then the buckets. */
 enum { SUM = 0, BUCKETS = 1, BUCKETS_N = METRIC_HISTOGRAM_SLOTS - BUCKETS };
 
-_Static_assert(BUCKETS_N == 2 * (METRIC_OCTAVE_MAX - METRIC_OCTAVE_MIN) + 3, "bounds and buckets agree");
+_Static_assert(BUCKETS_N == 2 * (METRIC_OCTAVE_MAX - METRIC_OCTAVE_MIN) + 3,
+	       "bounds and buckets agree");
 
 /* Of one worker; lies in front of its values. */
 struct row_head {
@@ -121,7 +122,8 @@ void metric_gauge_add_at(const struct metric *m, unsigned i, int64_t n)
 	metric_add_at(m, i, (uint64_t)n);
 }
 
-/* Bucket 2k holds values up to 2^(min+k), bucket 2k+1 up to 1.5 times that; the last one the rest. */
+/* Bucket 2k holds values up to 2^(min+k), bucket 2k+1 up to 1.5 times that; the last one
+ * the rest. */
 static unsigned bucket_of(uint64_t v)
 {
 	if (v <= 1u << METRIC_OCTAVE_MIN)
@@ -172,7 +174,8 @@ static uint64_t value_of(int worker, unsigned slot)
 		return metrics_row[slot];
 	for (unsigned w = 0; w < M.workers; w++)
 		if (worker < 0 || (unsigned)worker == w)
-			sum += __atomic_load_n(&M.rows[w * M.stride + HEAD_SLOTS + slot], __ATOMIC_RELAXED);
+			sum += __atomic_load_n(&M.rows[w * M.stride + HEAD_SLOTS + slot],
+					       __ATOMIC_RELAXED);
 	return sum;
 }
 
@@ -288,18 +291,21 @@ static void add_workers(struct buf *to)
 	char number[16];
 
 	for (int pass = 0; pass < 2; pass++) {
-		buf_addf(to, "%s", pass == 0 ?
-			 "# HELP needletail_worker_memory_bytes Resident memory of a worker process.\n"
-			 "# TYPE needletail_worker_memory_bytes gauge\n" :
-			 "# HELP needletail_worker_starts_total Times that a worker was started.\n"
-			 "# TYPE needletail_worker_starts_total counter\n");
+		buf_addf(to, "%s",
+			 pass == 0 ? "# HELP needletail_worker_memory_bytes Resident memory of a "
+				     "worker process.\n"
+				     "# TYPE needletail_worker_memory_bytes gauge\n"
+				   : "# HELP needletail_worker_starts_total Times that a worker "
+				     "was started.\n"
+				     "# TYPE needletail_worker_starts_total counter\n");
 		for (unsigned w = 0; w < M.workers; w++) {
 			struct row_head *head = row_head(w);
 			uint64_t v = pass == 0 ? resident(atomic_load(&head->pid)) :
 						 atomic_load(&head->starts);
 
 			snprintf(number, sizeof number, "%u", w);
-			buf_addf(to, "needletail_worker_%s{", pass == 0 ? "memory_bytes" : "starts_total");
+			buf_addf(to, "needletail_worker_%s{",
+				 pass == 0 ? "memory_bytes" : "starts_total");
 			add_label(to, label, M.label_values[w] ? M.label_values[w] : number);
 			buf_addf(to, "} %" PRIu64 "\n", v);
 		}

@@ -1,5 +1,5 @@
-/* Counters, gauges and histograms for /metrics in Prometheus' text format. A room declares them where
- * it uses them, at file scope, and adding to one is a plain addition:
+/* Counters, gauges and histograms for /metrics in Prometheus' text format. A room declares them
+ * where it uses them, at file scope, and adding to one is a plain addition:
  *
  *	METRIC_COUNTER(puts_failed, "needletail_put_failures_total", "PUTs that failed.");
  *	static const char *const verbs[] = { "GET", "PUT", NULL };
@@ -9,16 +9,16 @@
  *	metric_add(&puts_failed, 1);
  *	metric_observe_at(&took, VERB_PUT, microseconds);
  *
- * Worker processes share one segment made before the fork, a row of values per worker; the page shows
- * the sum over all of them, or with metrics_label_worker() each worker's own. */
+ * Worker processes share one segment made before the fork, a row of values per worker; the page
+ * shows the sum over all of them, or with metrics_label_worker() each worker's own. */
 #pragma once
 #include "lib/base/base.h"
 #include "lib/base/buf.h"
 
 enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
 
-/* Histograms have two buckets per power of two from 2^4 to 2^30 units (16 us to 18 minutes), one below
- * and one above. */
+/* Histograms have two buckets per power of two from 2^4 to 2^30 units (16 us to 18 minutes), one
+ * below and one above. */
 enum { METRIC_OCTAVE_MIN = 4, METRIC_OCTAVE_MAX = 30, METRIC_HISTOGRAM_SLOTS = 2 * (30 - 4) + 4 };
 
 struct metric {
@@ -83,10 +83,19 @@ static inline void metric_add(const struct metric *m, uint64_t n)
 /* Gauges hold int64_t; add may be negative. */
 void metric_gauge_set_at(const struct metric *m, unsigned i, int64_t v);
 void metric_gauge_add_at(const struct metric *m, unsigned i, int64_t n);
-static inline void metric_gauge_set(const struct metric *m, int64_t v) { metric_gauge_set_at(m, 0, v); }
-static inline void metric_gauge_add(const struct metric *m, int64_t n) { metric_gauge_add_at(m, 0, n); }
+static inline void metric_gauge_set(const struct metric *m, int64_t v)
+{
+	metric_gauge_set_at(m, 0, v);
+}
+static inline void metric_gauge_add(const struct metric *m, int64_t n)
+{
+	metric_gauge_add_at(m, 0, n);
+}
 void metric_observe_at(const struct metric *m, unsigned i, uint64_t value);
-static inline void metric_observe(const struct metric *m, uint64_t value) { metric_observe_at(m, 0, value); }
+static inline void metric_observe(const struct metric *m, uint64_t value)
+{
+	metric_observe_at(m, 0, value);
+}
 /* This worker's own value of a counter or gauge; of a histogram the number of observations. */
 uint64_t metric_value_at(const struct metric *m, unsigned i, unsigned j);
 

@@ -58,13 +58,14 @@ static struct str join(struct arena *a, struct str prefix, struct str account, s
 	return arena_str(a, buf_str(&b));
 }
 
-struct str swift_path_join(struct arena *a, struct str account, struct str container, struct str object)
+struct str swift_path_join(struct arena *a, struct str account, struct str container,
+			   struct str object)
 {
 	return join(a, STR_NONE, account, container, object, false);
 }
 
-struct str swift_path_quote(struct arena *a, struct str prefix, struct str account, struct str container,
-			    struct str object)
+struct str swift_path_quote(struct arena *a, struct str prefix, struct str account,
+			    struct str container, struct str object)
 {
 	return join(a, prefix, account, container, object, true);
 }
@@ -92,7 +93,8 @@ int backend_path_parse(struct arena *a, struct str raw, struct backend_path *ret
 	p.account = str_cut(&rest, '/');
 	p.container = absent_if_empty(str_cut(&rest, '/'));
 	p.object = absent_if_empty(rest);
-	if (!device_is_sound(p.device) || str_to_u64(number, &partition) < 0 || partition > UINT32_MAX)
+	if (!device_is_sound(p.device) || str_to_u64(number, &partition) < 0 ||
+	    partition > UINT32_MAX)
 		return -EINVAL;
 	if (p.account.n == 0 || (p.object.p && !p.container.p))
 		return -EINVAL;
@@ -101,8 +103,8 @@ int backend_path_parse(struct arena *a, struct str raw, struct backend_path *ret
 	return 0;
 }
 
-struct str backend_path_quote(struct arena *a, struct str device, uint32_t partition, struct str account,
-			      struct str container, struct str object)
+struct str backend_path_quote(struct arena *a, struct str device, uint32_t partition,
+			      struct str account, struct str container, struct str object)
 {
 	CLEANUP(buf_done) struct buf b = BUF(3 * device.n + 16);
 

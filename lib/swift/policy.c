@@ -13,7 +13,8 @@ static const struct conf_option hash_options[] = {
 	OPT_STR(struct hash_conf, swift_hash_path_prefix, NULL,
 		"Secret that is hashed in front of every path."),
 	OPT_STR(struct hash_conf, swift_hash_path_suffix, NULL,
-		"Secret that is hashed behind every path. It decides where data lies: the same on every "
+		"Secret that is hashed behind every path. It decides where data lies: the same on "
+		"every "
 		"host, and never changed."),
 	OPT_END,
 };
@@ -33,14 +34,23 @@ static const char *const policy_types[] = { "replication", "erasure_coding", NUL
 	  .help = "Accepted because Swift's files have it; without effect." }
 
 static const struct conf_option policy_options[] = {
-	{ .key = "name", .type = CONF_STR, .at = CONF_AT(struct policy_conf, name, const char *),
-	  .required = true, .help = "What clients name in X-Storage-Policy: letters, digits and \"-\"." },
+	{ .key = "name",
+	  .type = CONF_STR,
+	  .at = CONF_AT(struct policy_conf, name, const char *),
+	  .required = true,
+	  .help = "What clients name in X-Storage-Policy: letters, digits and \"-\"." },
 	OPT_LIST(struct policy_conf, aliases, NULL, "Other names of the same policy."),
-	{ .key = "default", .type = CONF_BOOL, .at = CONF_AT(struct policy_conf, is_default, bool),
-	  .text = "no", .help = "The policy of containers that ask for none. One policy is it." },
+	{ .key = "default",
+	  .type = CONF_BOOL,
+	  .at = CONF_AT(struct policy_conf, is_default, bool),
+	  .text = "no",
+	  .help = "The policy of containers that ask for none. One policy is it." },
 	OPT_BOOL(struct policy_conf, deprecated, "no", "Refuses new containers."),
-	{ .key = "policy_type", .type = CONF_ENUM, .at = CONF_AT(struct policy_conf, type, int),
-	  .text = "replication", .names = policy_types,
+	{ .key = "policy_type",
+	  .type = CONF_ENUM,
+	  .at = CONF_AT(struct policy_conf, type, int),
+	  .text = "replication",
+	  .names = policy_types,
 	  .help = "How objects are kept. Only replication is there so far." },
 	IGNORED("diskfile_module"),
 	OPT_END,
@@ -58,7 +68,8 @@ static int check_policy(void *section, struct fault *why)
 		return fault_set(why, -EINVAL, "the index of a policy is a number up to %d",
 				 POLICY_INDEX_MAX);
 	if (p->type != 0)
-		return fault_set(why, -EINVAL, "policy_type = %s is not there yet", policy_types[p->type]);
+		return fault_set(why, -EINVAL, "policy_type = %s is not there yet",
+				 policy_types[p->type]);
 	if (p->is_default && p->deprecated)
 		return fault_set(why, -EINVAL, "a deprecated policy cannot be the default");
 	return 0;
@@ -69,10 +80,17 @@ static const struct conf_section hash_section = {
 	.common = true, .help = "The same keys as in Swift's swift.conf. One of them must be set.",
 };
 static const struct conf_section policy_section = {
-	.name = "storage-policy", .options = policy_options, .into = &policy_items,
-	.size = sizeof(struct policy_conf), .named = true, .common = true, .check = check_policy,
-	.help = "One section per policy: [storage-policy:0] uses object.ring.gz, [storage-policy:1] "
-		"object-1.ring.gz and so on. An index is never used again for something else. Without any "
+	.name = "storage-policy",
+	.options = policy_options,
+	.into = &policy_items,
+	.size = sizeof(struct policy_conf),
+	.named = true,
+	.common = true,
+	.check = check_policy,
+	.help = "One section per policy: [storage-policy:0] uses object.ring.gz, "
+		"[storage-policy:1] "
+		"object-1.ring.gz and so on. An index is never used again for something else. "
+		"Without any "
 		"such section there is one policy, Policy-0.",
 };
 
@@ -123,22 +141,27 @@ static bool name_is_sound(struct str name)
 	for (size_t i = 0; i < name.n; i++) {
 		char c = (char)(name.p[i] | 32);
 
-		if (!(c >= 'a' && c <= 'z') && !(name.p[i] >= '0' && name.p[i] <= '9') && name.p[i] != '-')
+		if (!(c >= 'a' && c <= 'z') && !(name.p[i] >= '0' && name.p[i] <= '9') &&
+		    name.p[i] != '-')
 			return false;
 	}
 	return name.n > 0;
 }
 
 /* Adds one name to the policy that is being made, if nobody has it yet. */
-static int add_name(const struct cluster *c, struct str name, struct buf *aliases, struct fault *why)
+static int add_name(const struct cluster *c, struct str name, struct buf *aliases,
+		    struct fault *why)
 {
 	const struct policy *other = cluster_policy_named(c, name);
 
 	if (!name_is_sound(name))
-		return fault_set(why, -EINVAL, "\"%.*s\" is no name of a storage policy: letters, digits and "
-				 "\"-\" are allowed", STR(name));
+		return fault_set(why, -EINVAL,
+				 "\"%.*s\" is no name of a storage policy: letters, digits and "
+				 "\"-\" are allowed",
+				 STR(name));
 	if (other)
-		return fault_set(why, -EINVAL, "the name %.*s belongs to two storage policies, %u and another",
+		return fault_set(why, -EINVAL,
+				 "the name %.*s belongs to two storage policies, %u and another",
 				 STR(name), other->index);
 	if (aliases->n)
 		buf_add_lit(aliases, ", ");
@@ -153,7 +176,8 @@ static int add_policy(struct cluster *c, const struct policy_conf *conf, struct 
 	uint64_t index = 0;
 
 	if (c->policy_count == POLICIES_MAX)
-		return fault_set(why, -EINVAL, "there are more than %d storage policies", POLICIES_MAX);
+		return fault_set(why, -EINVAL, "there are more than %d storage policies",
+				 POLICIES_MAX);
 	if (str_to_u64(conf->index, &index) < 0)
 		return -EINVAL;
 	p.index = (unsigned)index;
@@ -212,7 +236,8 @@ static int make_policies(struct cluster *c, struct fault *why)
 	if (policy_items.count == 0)
 		rc = add_policy(c, &only, why);
 	if (rc == 0 && !cluster_policy(c, 0))
-		rc = fault_set(why, -EINVAL, "[storage-policy:0] is missing: containers that were made before "
+		rc = fault_set(why, -EINVAL,
+			       "[storage-policy:0] is missing: containers that were made before "
 			       "there were policies have it");
 	return rc < 0 ? rc : choose_default(c, why);
 }
@@ -269,7 +294,8 @@ static void take_over_rings(struct cluster *to, struct cluster *from)
 	}
 }
 
-int cluster_configure(struct cluster *c, const char *ring_dir, const char *swift_conf, struct fault *why)
+int cluster_configure(struct cluster *c, const char *ring_dir, const char *swift_conf,
+		      struct fault *why)
 {
 	struct conf_spec spec = { .foreign_any = true };
 	struct cluster made = { .policy_count = 0 };
@@ -282,7 +308,8 @@ int cluster_configure(struct cluster *c, const char *ring_dir, const char *swift
 	made.hash_prefix = str_from(hash_conf.swift_hash_path_prefix);
 	made.hash_suffix = str_from(hash_conf.swift_hash_path_suffix);
 	if (made.hash_prefix.n == 0 && made.hash_suffix.n == 0)
-		return fault_set(why, -EINVAL, "[swift-hash] needs swift_hash_path_suffix: a secret of this "
+		return fault_set(why, -EINVAL,
+				 "[swift-hash] needs swift_hash_path_suffix: a secret of this "
 				 "cluster, the same on every host");
 	rc = make_policies(&made, why);
 	if (rc < 0) {

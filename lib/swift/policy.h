@@ -1,5 +1,5 @@
-/* Storage policies and the hash path prefix and suffix: what swift.conf holds in Swift, read from the
- * [swift-hash] and [storage-policy:N] sections of needletail.conf (or a swift.conf). */
+/* Storage policies and the hash path prefix and suffix: what swift.conf holds in Swift, read
+ * from the [swift-hash] and [storage-policy:N] sections of needletail.conf (or a swift.conf). */
 #pragma once
 #include "lib/base/fault.h"
 #include "lib/ring/ring.h"
@@ -42,10 +42,10 @@ const struct policy *cluster_policy(const struct cluster *c, unsigned index);
 const struct policy *cluster_policy_named(const struct cluster *c, struct str name);
 const struct policy *cluster_default_policy(const struct cluster *c);
 
-/* Adds [swift-hash] and [storage-policy:N] to what a program reads, and afterwards makes the cluster of
- * what was read (swift_conf not NULL: of that file instead). Rings are not loaded; at a reload call it
- * with the same struct: rings of policies that still exist stay. Without any policy section there is
- * one, "Policy-0". ring_dir is copied. 0 or -EINVAL … with the reason. */
+/* Adds [swift-hash] and [storage-policy:N] to what a program reads, and afterwards makes the
+ * cluster of what was read (swift_conf not NULL: of that file instead). Rings are not loaded; at
+ * a reload call it with the same struct: rings of policies that still exist stay. Without any
+ * policy section there is one, "Policy-0". ring_dir is copied. 0 or -EINVAL … with the reason. */
 struct conf_spec;
 void cluster_add_conf(struct conf_spec *spec);
 int cluster_configure(struct cluster *c, const char *ring_dir, const char *swift_conf,
@@ -56,8 +56,8 @@ void cluster_done(struct cluster *c);
 int cluster_load_rings(struct cluster *c, struct fault *why);
 /* Loads those whose file changed since (modification time, size, inode): how many changed, or an
  * error with the old rings kept. A ring that was replaced is released 10 minutes later at the
- * earliest, so requests that are under way may use the one they found without a reference. Blocks on
- * the disk: for tasks there is cluster_refresh_rings. */
+ * earliest, so requests that are under way may use the one they found without a reference.
+ * Blocks on the disk: for tasks there is cluster_refresh_rings. */
 int cluster_reload_rings(struct cluster *c, struct fault *why);
 waits int cluster_refresh_rings(struct cluster *c, struct fault *why);
 /* "object" or "object-1". */

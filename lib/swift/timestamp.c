@@ -1,4 +1,5 @@
-/* Swift's timestamps (common/utils Timestamp): parsing, printing, and a clock that never repeats. */
+/* Swift's timestamps (common/utils Timestamp): parsing, printing, and a clock that
+ * never repeats. */
 #include "lib/swift/timestamp.h"
 #include "lib/base/clock.h"
 

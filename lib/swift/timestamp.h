@@ -1,6 +1,6 @@
-/* Swift's timestamps: seconds since 1970 with exactly five decimals ("1402464677.04188"), so that text
- * order is time order; internally followed by "_" and 16 hex digits when an offset is set
- * (common/utils/timestamp.py). */
+/* Swift's timestamps: seconds since 1970 with exactly five decimals ("1402464677.04188"), so
+ * that text order is time order; internally followed by "_" and 16 hex digits when an offset is
+ * set (common/utils/timestamp.py). */
 #pragma once
 #include "lib/base/base.h"
 

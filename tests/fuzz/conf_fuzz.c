@@ -1,4 +1,5 @@
-/* Configuration files: any text is read or refused with a reason, and nothing changes when refused. */
+/* Configuration files: any text is read or refused with a reason, and nothing changes
+ * when refused. */
 #include "lib/conf/conf.h"
 
 struct conf {
@@ -42,8 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct conf_items items;
 	static const struct conf_section section = { .name = "a", .options = options, .into = &conf,
 						     .size = sizeof conf };
-	static const struct conf_section named = { .name = "b", .options = item_options, .into = &items,
-						   .size = sizeof(struct item), .named = true };
+	static const struct conf_section named = { .name = "b",
+						   .options = item_options,
+						   .into = &items,
+						   .size = sizeof(struct item),
+						   .named = true };
 	static const char *const foreign[] = { "c", NULL };
 	struct conf_spec spec = { .foreign = foreign };
 	struct conf before = conf;

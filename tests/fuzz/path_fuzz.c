@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		       str_eq(p.object, q.object));
 	}
 	if (backend_path_parse(a, raw, &b) == 0) {
-		struct str again = backend_path_quote(a, b.device, b.partition, b.account, b.container,
-						      b.object);
+		struct str again = backend_path_quote(a, b.device, b.partition, b.account,
+						      b.container, b.object);
 
 		assert(backend_path_parse(a, again, &c) == 0);
 		assert(str_eq(b.device, c.device) && b.partition == c.partition &&

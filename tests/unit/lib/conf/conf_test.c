@@ -57,8 +57,11 @@ static struct conf_items policies;
 static const struct conf_section web_section = { .name = "web", .help = "The front.",
 						 .options = web_options, .into = &web,
 						 .size = sizeof web, .check = check_web };
-static const struct conf_section policy_section = { .name = "storage-policy", .options = policy_options,
-						    .into = &policies, .named = true, .common = true,
+static const struct conf_section policy_section = { .name = "storage-policy",
+						    .options = policy_options,
+						    .into = &policies,
+						    .named = true,
+						    .common = true,
 						    .size = sizeof(struct policy_conf) };
 static const char *const others[] = { "objectd", "auditor", NULL };
 
@@ -111,7 +114,8 @@ static void values(void **state)
 	good("# a comment\n[web]\nip = ::1 ; why\ncert = a b.pem\nport=1\nverbose = Yes\n"
 	     "body_max = 5 GiB\ntimeout = 1.5\nratio = 1\nmethods = PUT\n\tPOST,  DELETE\n"
 	     "order = TIMING\nuser_a_b = key .admin\nuser_c_d=x\nuser_e_f = y\n"
-	     "[storage-policy:0]\nname = gold\ndefault = on\n[storage-policy:7]\r\nname = silver\r\n"
+	     "[storage-policy:0]\nname = gold\ndefault = on\n[storage-policy:7]\r\nname = "
+	     "silver\r\n"
 	     "[objectd]\nanything = goes\n[auditor:x]\nhere = too\n");
 	assert_string_equal(web.ip, "::1");
 	assert_string_equal(web.cert, "a b.pem");
@@ -144,7 +148,8 @@ static void misspelt(void **state)
 	refused("\n[wbe]\n", "n.conf:2: unknown section [wbe]; did you mean [web]?");
 	refused("[objectdd]\n", "n.conf:1: unknown section [objectdd]; did you mean [objectd]?");
 	refused("[something]\n", "n.conf:1: unknown section [something]");
-	refused("[storage-policy]\n", "n.conf:1: [storage-policy] needs a name: write [storage-policy:NAME]");
+	refused("[storage-policy]\n",
+		"n.conf:1: [storage-policy] needs a name: write [storage-policy:NAME]");
 	refused("[web:1]\n", "n.conf:1: [web:1] takes no name: write [web]");
 }
 
@@ -154,10 +159,13 @@ static void bad_values(void **state)
 	refused("[web]\nport = 0\n", "n.conf:2: port = 0 is out of range: 1 to 65535");
 	refused("[web]\nport = many\n",
 		"n.conf:2: bad value \"many\" for port: a whole number is wanted");
-	refused("[web]\nbody_max = 64 kb\n", "n.conf:2: bad unit in body_max = 64 kb: use B, KiB, MiB, "
-					     "GiB, TiB (1024s) or k, M, G, T (1000s)");
-	refused("[web]\nbody_max = 6GiB\n", "n.conf:2: body_max = 6GiB is out of range: 1 B to 5 GiB");
-	refused("[web]\ntimeout = 5min\n", "n.conf:2: bad unit in timeout = 5min: use ms, s, m, h or d");
+	refused("[web]\nbody_max = 64 kb\n",
+		"n.conf:2: bad unit in body_max = 64 kb: use B, KiB, MiB, "
+		"GiB, TiB (1024s) or k, M, G, T (1000s)");
+	refused("[web]\nbody_max = 6GiB\n",
+		"n.conf:2: body_max = 6GiB is out of range: 1 B to 5 GiB");
+	refused("[web]\ntimeout = 5min\n",
+		"n.conf:2: bad unit in timeout = 5min: use ms, s, m, h or d");
 	refused("[web]\ntimeout = 2h\n", "n.conf:2: timeout = 2h is out of range: 1 ms to 1 h");
 	refused("[web]\nverbose = maybe\n",
 		"n.conf:2: bad value \"maybe\" for verbose: yes or no is wanted");
@@ -174,10 +182,11 @@ static void bad_shape(void **state)
 	refused("port = 1\n", "n.conf:1: \"port\" stands before any [section]");
 	refused("[web]\nport\n", "n.conf:2: this is neither [section] nor key = value");
 	refused("[web\nport = 1\n", "n.conf:1: this is neither [section] nor key = value");
-	refused("[web]\nport = 1\n  ip = 2\n",
-		"n.conf:3: a line that begins with a blank continues the one before, but port is no list");
+	refused("[web]\nport = 1\n  ip = 2\n", "n.conf:3: a line that begins with a blank "
+					       "continues the one before, but port is no list");
 	refused("[web]\nport = 1\nport = 2\n", "n.conf:3: port is set twice, first in line 2");
-	refused("[web]\nuser_a = 1\nuser_a = 2\n", "n.conf:3: user_a is set twice, first in line 2");
+	refused("[web]\nuser_a = 1\nuser_a = 2\n",
+		"n.conf:3: user_a is set twice, first in line 2");
 	refused("[web]\n[web]\n", "n.conf:2: section [web] stands twice, first in line 1");
 	struct conf_spec spec = { .count = 0 };
 	struct fault why;
@@ -275,11 +284,13 @@ static void reference(void **state)
 	conf_add(&spec, &web_section);
 	conf_add(&spec, &policy_section);
 	conf_reference(&spec, false, &text);
-	assert_non_null(strstr(text.p, "\n## [web]\n\nThe front.\n\n| key | value | default | meaning |\n"));
+	assert_non_null(strstr(
+		text.p, "\n## [web]\n\nThe front.\n\n| key | value | default | meaning |\n"));
 	assert_non_null(strstr(text.p, "| `port` | number, 1 to 65535 | `8080` | Port. |\n"));
 	assert_non_null(strstr(text.p, "| `body_max` | size, 1 B to 5 GiB | `64KiB` | Bytes. |\n"));
 	assert_non_null(strstr(text.p, "| `cert` | text | | Certificate \\| key. |\n"));
-	assert_non_null(strstr(text.p, "| `order` | one of shuffle or timing | `shuffle` | Order. |\n"));
+	assert_non_null(
+		strstr(text.p, "| `order` | one of shuffle or timing | `shuffle` | Order. |\n"));
 	assert_non_null(strstr(text.p, "| `user_…` | text | | Users. |\n"));
 	assert_null(strstr(text.p, "storage-policy"));
 	conf_reference(&spec, true, &text);
@@ -290,10 +301,12 @@ static void reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults), cmocka_unit_test(values), cmocka_unit_test(misspelt),
-		cmocka_unit_test(bad_values), cmocka_unit_test(bad_shape), cmocka_unit_test(long_lines),
-		cmocka_unit_test(all_or_nothing), cmocka_unit_test(foreign_any), cmocka_unit_test(files),
-		cmocka_unit_test(units), cmocka_unit_test(reference),
+		cmocka_unit_test(defaults),       cmocka_unit_test(values),
+		cmocka_unit_test(misspelt),       cmocka_unit_test(bad_values),
+		cmocka_unit_test(bad_shape),      cmocka_unit_test(long_lines),
+		cmocka_unit_test(all_or_nothing), cmocka_unit_test(foreign_any),
+		cmocka_unit_test(files),          cmocka_unit_test(units),
+		cmocka_unit_test(reference),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,8 +33,9 @@ static const struct conf_option toy_options[] = {
 	OPT_STR(struct toy_conf, word, "hello", "Said at a reload."),
 	OPT_END,
 };
-static const struct conf_section toy_section = { .name = "toy", .options = toy_options, .into = &conf,
-						 .size = sizeof conf };
+static const struct conf_section toy_section = {
+	.name = "toy", .options = toy_options, .into = &conf, .size = sizeof conf
+};
 METRIC_COUNTER(starts, "toy_starts_total", "Starts.");
 
 static void toy_add_conf(struct conf_spec *spec)
@@ -114,7 +115,8 @@ static void write_conf(const char *text)
 	FILE *f = fopen(path, "we");
 
 	assert_non_null(f);
-	fprintf(f, "[cluster]\nhome = %s\nstop_timeout = 200ms\n[log]\ndir = log\n[toy]\n%s\n", dir, text);
+	fprintf(f, "[cluster]\nhome = %s\nstop_timeout = 200ms\n[log]\ndir = log\n[toy]\n%s\n", dir,
+		text);
 	assert_int_equal(fclose(f), 0);
 }
 
@@ -133,8 +135,13 @@ static struct run start_with(const struct daemon_ops *ops, const char *more)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		char *argv[] = { (char[]){ "toy-with-a-name-that-is-long" }, (char[]){ "--conf" }, path,
-				 (char[]){ "--ready-fd" }, fd, more ? strdup(more) : NULL, NULL };
+		char *argv[] = { (char[]){ "toy-with-a-name-that-is-long" },
+				 (char[]){ "--conf" },
+				 path,
+				 (char[]){ "--ready-fd" },
+				 fd,
+				 more ? strdup(more) : NULL,
+				 NULL };
 
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
@@ -367,7 +374,8 @@ static void optional_worker(void **state)
 
 static void busy_port(void **state)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof sa;
 	char text[64], expected[256];
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -380,8 +388,10 @@ static void busy_port(void **state)
 	struct run r = start(text);
 
 	assert_int_equal(finish(&r), 1);
-	snprintf(expected, sizeof expected, "toy: 127.0.0.1:%u is in use by daemon_test (process %d); choose "
-		 "another with [toy] port\n", ntohs(sa.sin_port), (int)getpid());
+	snprintf(expected, sizeof expected,
+		 "toy: 127.0.0.1:%u is in use by daemon_test (process %d); choose "
+		 "another with [toy] port\n",
+		 ntohs(sa.sin_port), (int)getpid());
 	assert_string_equal(output.p, expected);
 	close(fd);
 }
@@ -404,7 +414,8 @@ static void options(void **state)
 	assert_int_equal(run_option("", "--check-config"), 0);
 	assert_non_null(strstr(output.p, "/toy.conf is good\n"));
 	assert_int_equal(run_option("workers = 9", "--check-config"), 1);
-	snprintf(expected, sizeof expected, "toy: %s/toy.conf:7: workers = 9 is out of range: 1 to 8\n", dir);
+	snprintf(expected, sizeof expected,
+		 "toy: %s/toy.conf:7: workers = 9 is out of range: 1 to 8\n", dir);
 	assert_string_equal(output.p, expected);
 	assert_int_equal(run_option("", "--nonsense"), 2);
 	assert_int_equal(run_option("", "--help"), 0);
@@ -422,7 +433,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "log/toy.log", "log/toy.access.log", "toy.conf", "log", "" };
+	static const char *const names[] = { "log/toy.log", "log/toy.access.log", "toy.conf", "log",
+					     "" };
 
 	(void)state;
 	buf_done(&output);
@@ -438,10 +450,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runs_and_stops), cmocka_unit_test(restarts), cmocka_unit_test(signals),
-		cmocka_unit_test(stops_at_once), cmocka_unit_test(dies_with_master),
-		cmocka_unit_test(start_fails), cmocka_unit_test(optional_worker),
-		cmocka_unit_test(busy_port), cmocka_unit_test(options),
+		cmocka_unit_test(runs_and_stops),   cmocka_unit_test(restarts),
+		cmocka_unit_test(signals),          cmocka_unit_test(stops_at_once),
+		cmocka_unit_test(dies_with_master), cmocka_unit_test(start_fails),
+		cmocka_unit_test(optional_worker),  cmocka_unit_test(busy_port),
+		cmocka_unit_test(options),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

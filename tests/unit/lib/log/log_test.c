@@ -54,7 +54,9 @@ static unsigned lines(const char *s)
 static int setup(void **state)
 {
 	struct fault why = { "" };
-	struct log_options o = { .program = "prog", .dir = dir, .level = LOG_LEVEL_INFO, .access = true };
+	struct log_options o = {
+		.program = "prog", .dir = dir, .level = LOG_LEVEL_INFO, .access = true
+	};
 
 	(void)state;
 	if (!mkdtemp(dir))
@@ -64,7 +66,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "prog.log", "prog.access.log", "old.log", "old.access.log" };
+	static const char *const names[] = { "prog.log", "prog.access.log", "old.log",
+					     "old.access.log" };
 
 	(void)state;
 	buf_done(&text);
@@ -87,7 +90,8 @@ static void form(void **state)
 	errno = EIO;
 	log_warn("disk %s is %d%% full", "d\n1", 95);
 	assert_int_equal(errno, EIO);
-	snprintf(expected, sizeof expected, " warn prog[3 %d] disk d\\x0a1 is 95%% full\n", (int)getpid());
+	snprintf(expected, sizeof expected, " warn prog[3 %d] disk d\\x0a1 is 95%% full\n",
+		 (int)getpid());
 	assert_string_equal(content("prog.log") + 26, expected);
 	assert_int_equal(text.p[10], 'T');
 	log_set_worker(NULL);
@@ -152,21 +156,34 @@ static void in_task(void **state)
 		uv_run(&loop, UV_RUN_ONCE);
 	tasks_stop();
 	assert_int_equal(uv_loop_close(&loop), 0);
-	snprintf(expected, sizeof expected, " info prog[%d] tx123 put: from a task\n", (int)getpid());
+	snprintf(expected, sizeof expected, " info prog[%d] tx123 put: from a task\n",
+		 (int)getpid());
 	assert_string_equal(content("prog.log") + 26, expected);
 }
 
 static const struct log_access request = {
-	.client_ip = STR_INIT("10.0.0.9"), .remote_addr = STR_INIT("127.0.0.1"), .method = STR_INIT("PUT"),
-	.path = STR_INIT("/v1/AUTH_a/c/o%20p?x=1"), .protocol = STR_INIT("HTTP/1.1"), .status = 201,
-	.user_agent = STR_INIT("curl 1\n"), .auth_token = STR_INIT("AUTH_tk0123456789abcdef"),
-	.bytes_in = 4096, .trans_id = STR_INIT("tx1-2"), .source = STR_INIT("TU"),
-	.start_us = 1763821200123456, .end_us = 1763821200223456, .policy_index = 1,
+	.client_ip = STR_INIT("10.0.0.9"),
+	.remote_addr = STR_INIT("127.0.0.1"),
+	.method = STR_INIT("PUT"),
+	.path = STR_INIT("/v1/AUTH_a/c/o%20p?x=1"),
+	.protocol = STR_INIT("HTTP/1.1"),
+	.status = 201,
+	.user_agent = STR_INIT("curl 1\n"),
+	.auth_token = STR_INIT("AUTH_tk0123456789abcdef"),
+	.bytes_in = 4096,
+	.trans_id = STR_INIT("tx1-2"),
+	.source = STR_INIT("TU"),
+	.start_us = 1763821200123456,
+	.end_us = 1763821200223456,
+	.policy_index = 1,
 };
 
 static void access_form(void **state)
 {
-	struct log_access other = { .status = 499, .policy_index = -1, .start_us = 1000000, .end_us = 1000000,
+	struct log_access other = { .status = 499,
+				    .policy_index = -1,
+				    .start_us = 1000000,
+				    .end_us = 1000000,
 				    .auth_token = STR_INIT("short") };
 
 	(void)state;
@@ -174,11 +191,14 @@ static void access_form(void **state)
 	log_access(&request);
 	log_access(&other);
 	log_access_line(S("a line"));
-	assert_string_equal(content("prog.access.log"),
-		"10.0.0.9 127.0.0.1 22/Nov/2025/14/20/00 PUT /v1/AUTH_a/c/o%2520p%3Fx%3D1 HTTP/1.1 201 - "
+	assert_string_equal(
+		content("prog.access.log"),
+		"10.0.0.9 127.0.0.1 22/Nov/2025/14/20/00 PUT /v1/AUTH_a/c/o%2520p%3Fx%3D1 HTTP/1.1 "
+		"201 - "
 		"curl%201%0A AUTH_tk012345678... 4096 - - tx1-2 - 0.1000 TU - 1763821200.123456000 "
 		"1763821200.223456000 1 -\n"
-		"- - 01/Jan/1970/00/00/01 - - - 499 - - short - - - - - 0.0000 - - 1.000000000 1.000000000 "
+		"- - 01/Jan/1970/00/00/01 - - - 499 - - short - - - - - 0.0000 - - 1.000000000 "
+		"1.000000000 "
 		"- -\na line\n");
 }
 
@@ -198,7 +218,8 @@ static void storage_form(void **state)
 	log_storage(&s);
 	snprintf(expected, sizeof expected,
 		 "127.0.0.1 - - [22/Nov/2025:14:20:00 +0000] \"GET /d1/77/a/c/o\" 200 12 "
-		 "\"GET http://h/v1/a/c/%%22o\" \"tx9\" \"proxy-server 1\" 0.0007 \"-\" %d 0\n", (int)getpid());
+		 "\"GET http://h/v1/a/c/%%22o\" \"tx9\" \"proxy-server 1\" 0.0007 \"-\" %d 0\n",
+		 (int)getpid());
 	assert_string_equal(content("prog.access.log"), expected);
 }
 
@@ -260,15 +281,18 @@ static void no_folder(void **state)
 
 	(void)state;
 	assert_int_equal(log_open(&o, &why), -ENOENT);
-	assert_string_equal(why.text, "cannot open the log /nonexistent/prog.log: No such file or directory");
+	assert_string_equal(why.text,
+			    "cannot open the log /nonexistent/prog.log: No such file or directory");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(form), cmocka_unit_test(long_line), cmocka_unit_test(repeats),
-		cmocka_unit_test(in_task), cmocka_unit_test(access_form), cmocka_unit_test(storage_form),
-		cmocka_unit_test(rotation), cmocka_unit_test(collected), cmocka_unit_test(no_folder),
+		cmocka_unit_test(form),        cmocka_unit_test(long_line),
+		cmocka_unit_test(repeats),     cmocka_unit_test(in_task),
+		cmocka_unit_test(access_form), cmocka_unit_test(storage_form),
+		cmocka_unit_test(rotation),    cmocka_unit_test(collected),
+		cmocka_unit_test(no_folder),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

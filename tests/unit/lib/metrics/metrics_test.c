@@ -35,7 +35,8 @@ static void alone(void **state)
 	metric_gauge_set(&gauge, 10);
 	metric_gauge_add(&gauge, -12);
 	metric_gauge_set_at(&gauge_by, 1, 4);
-	page_has("# HELP t_plain_total A counter.\n# TYPE t_plain_total counter\nt_plain_total 5\n", true);
+	page_has("# HELP t_plain_total A counter.\n# TYPE t_plain_total counter\nt_plain_total 5\n",
+		 true);
 	page_has("\nt_by_total{method=\"GET\"} 0\nt_by_total{method=\"PUT\"} 7\n", true);
 	page_has("\nt_by2_total{method=\"PUT\",status=\"5xx\"} 9\n", true);
 	page_has("# TYPE t_gauge gauge\nt_gauge -2\n", true);
@@ -53,14 +54,21 @@ static void histograms(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		metric_observe(&took, values[i]);
 	metric_observe_at(&size, 1, 100);
-	page_has("t_took_seconds_bucket{le=\"1.6e-05\"} 2\nt_took_seconds_bucket{le=\"2.4e-05\"} 4\n"
-		 "t_took_seconds_bucket{le=\"3.2e-05\"} 6\nt_took_seconds_bucket{le=\"4.8e-05\"} 7\n", true);
-	page_has("t_took_seconds_bucket{le=\"805.306368\"} 7\nt_took_seconds_bucket{le=\"1073.74182\"} 8\n"
-		 "t_took_seconds_bucket{le=\"1610.61274\"} 10\nt_took_seconds_bucket{le=\"+Inf\"} 12\n", true);
+	page_has(
+		"t_took_seconds_bucket{le=\"1.6e-05\"} 2\nt_took_seconds_bucket{le=\"2.4e-05\"} 4\n"
+		"t_took_seconds_bucket{le=\"3.2e-05\"} 6\nt_took_seconds_bucket{le=\"4.8e-05\"} "
+		"7\n",
+		true);
+	page_has("t_took_seconds_bucket{le=\"805.306368\"} "
+		 "7\nt_took_seconds_bucket{le=\"1073.74182\"} 8\n"
+		 "t_took_seconds_bucket{le=\"1610.61274\"} 10\nt_took_seconds_bucket{le=\"+Inf\"} "
+		 "12\n",
+		 true);
 	page_has("t_took_seconds_count 12\n", true);
 	page_has("t_size_bytes_bucket{method=\"PUT\",le=\"96\"} 0\n"
 		 "t_size_bytes_bucket{method=\"PUT\",le=\"128\"} 1\n", true);
-	page_has("t_size_bytes_sum{method=\"PUT\"} 100\nt_size_bytes_count{method=\"PUT\"} 1\n", true);
+	page_has("t_size_bytes_sum{method=\"PUT\"} 100\nt_size_bytes_count{method=\"PUT\"} 1\n",
+		 true);
 	assert_int_equal(metric_value_at(&took, 0, 0), 12);
 }
 

@@ -73,8 +73,9 @@ static void joined(void **state)
 	assert_true(str_eq(swift_path_quote(arena, S("/v1"), S("a"), S("c"), S("o p/\xc3\xbc?%~")),
 			   S("/v1/a/c/o%20p/%C3%BC%3F%25~")));
 	assert_true(str_eq(swift_path_quote(arena, STR_NONE, S("a"), S("c"), STR_NONE), S("/a/c")));
-	assert_true(str_eq(backend_path_quote(arena, S("sd b"), 4294967295u, S("a"), S("c"), S("o")),
-			   S("/sd%20b/4294967295/a/c/o")));
+	assert_true(
+		str_eq(backend_path_quote(arena, S("sd b"), 4294967295u, S("a"), S("c"), S("o")),
+		       S("/sd%20b/4294967295/a/c/o")));
 }
 
 static void backend(void **state)
@@ -92,9 +93,11 @@ static void backend(void **state)
 	assert_true(str_eq(p.container, S("c")) && !p.object.p);
 	assert_int_equal(backend_path_parse(arena, S("/d/0/.a/%00c%00x"), &p), 0);
 	assert_int_equal(p.container.n, 4);
-	static const char *const bad[] = { "", "/", "/d", "/d/0", "/d/0/", "/d/0//c", "/d/0/a//o", "/./0/a",
-					   "/../0/a", "//0/a", "/d/-1/a", "/d/x/a", "/d/4294967296/a",
-					   "/d//a", "d/0/a/c", "/d%00/0/a" };
+	static const char *const bad[] = {
+		"",        "/",        "/d",    "/d/0",    "/d/0/",  "/d/0//c",         "/d/0/a//o",
+		"/./0/a",  "/../0/a",  "//0/a", "/d/-1/a", "/d/x/a", "/d/4294967296/a", "/d//a",
+		"d/0/a/c", "/d%00/0/a"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(backend_path_parse(arena, str_from(bad[i]), &p), -EINVAL);
@@ -118,7 +121,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(public_paths), cmocka_unit_test(no_paths), cmocka_unit_test(joined),
+		cmocka_unit_test(public_paths),
+		cmocka_unit_test(no_paths),
+		cmocka_unit_test(joined),
 		cmocka_unit_test(backend),
 	};
 

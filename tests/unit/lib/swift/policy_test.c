@@ -35,9 +35,12 @@ static void good(void **state)
 	struct fault why;
 
 	(void)state;
-	assert_int_equal(configure(HASH "swift_hash_path_prefix = p\n[storage-policy:5]\nname = silver\n"
+	assert_int_equal(configure(HASH
+				   "swift_hash_path_prefix = p\n[storage-policy:5]\nname = silver\n"
 				   "aliases = Agi, plata\n[storage-policy:0]\nname = gold\n"
-				   "default = yes\npolicy_type = replication\n", &why), 0);
+				   "default = yes\npolicy_type = replication\n",
+				   &why),
+			 0);
 	assert_true(str_eq(cluster.hash_prefix, S("p")) && str_eq(cluster.hash_suffix, S("s")));
 	assert_int_equal(cluster.policy_count, 2);
 	assert_int_equal(cluster.policies[0].index, 0);
@@ -64,19 +67,22 @@ static void none(void **state)
 static void bad(void **state)
 {
 	(void)state;
-	refused("", "[swift-hash] needs swift_hash_path_suffix: a secret of this cluster, the same on every "
+	refused("", "[swift-hash] needs swift_hash_path_suffix: a secret of this cluster, the same "
+		    "on every "
 		    "host");
 	refused(HASH "[storage-policy:x]\nname = a\n",
 		"n.conf:3: [storage-policy:x]: the index of a policy is a number up to 9999");
 	refused(HASH "[storage-policy:1]\nname = a\n",
-		"[storage-policy:0] is missing: containers that were made before there were policies have it");
+		"[storage-policy:0] is missing: containers that were made before there were "
+		"policies have it");
 	refused(HASH "[storage-policy:0]\nname = a\n[storage-policy:1]\nname = A\n",
 		"the name A belongs to two storage policies, 0 and another");
 	refused(HASH "[storage-policy:0]\nname = a b\n",
 		"\"a b\" is no name of a storage policy: letters, digits and \"-\" are allowed");
 	refused(HASH "[storage-policy:0]\nname = a\n[storage-policy:1]\nname = b\n",
 		"one storage policy must say default = yes");
-	refused(HASH "[storage-policy:0]\nname = a\ndefault=yes\n[storage-policy:1]\nname = b\ndefault=1\n",
+	refused(HASH "[storage-policy:0]\nname = a\ndefault=yes\n[storage-policy:1]\nname = "
+		     "b\ndefault=1\n",
 		"more than one storage policy says default = yes");
 	refused(HASH "[storage-policy:0]\nname = a\n[storage-policy:00]\nname = b\n",
 		"there are two storage policies 0");
