@@ -6,6 +6,7 @@
 #include "lib/log/log.h"
 #include "lib/net/tls.h"
 #include "proxy/backend/backend.h"
+#include "proxy/identity/token.h"
 #include "proxy/info.h"
 #include "proxy/pipeline.h"
 #include "proxy/proxy_conf.h"
@@ -24,7 +25,9 @@ static struct {
 
 static void add_conf(struct conf_spec *spec)
 {
+	spec->foreign = conf_storage_sections;
 	conf_add(spec, &proxy_conf_section);
+	conf_add(spec, &token_section);
 	cluster_add_conf(spec);
 	pipeline_add_conf(spec);
 }

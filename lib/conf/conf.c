@@ -45,6 +45,10 @@ static struct kept {
 	struct arena *arena;
 } *kept;
 
+const char *const conf_storage_sections[] = {
+	"objectd", "device", "updater", "replicator", "auditor", "expirer", "reaper", "compute", NULL,
+};
+
 void conf_add(struct conf_spec *spec, const struct conf_section *section)
 {
 	for (unsigned i = 0; i < spec->count; i++)

@@ -277,6 +277,8 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 	conf_add(&m.spec, &log_section);
 	if (ops->add_conf)
 		ops->add_conf(&m.spec);
+	/* One file serves all programs. */
+	m.spec.foreign_any |= !m.spec.foreign;
 	if (read_options(argc, argv, &o) < 0 || o.help)
 		return usage(ops, o.help ? stdout : stderr);
 	if (o.version) {
