@@ -87,7 +87,9 @@ class Cluster:
         self.host, self.port = "127.0.0.1", port or self._ports.first
         self.bin = os.path.abspath(
             os.environ.get("NEEDLETAIL_BIN") or os.path.join(ROOT, "build/gcc/bin"))
-        self.log_path = os.path.join(self._temporary or self.home, "launcher.log")
+        # Beside the home, which the launcher wants to find empty or its own.
+        self.log_path = os.path.join(self._temporary, "launcher.log") if self._temporary else \
+            self.home.rstrip("/") + ".launcher.log"
         self.launcher = None
         self._ready = threading.Event()
 
