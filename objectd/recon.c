@@ -73,7 +73,7 @@ static void read_run(void *arg)
 {
 	struct read_job *job = arg;
 	FILE *f = fopen(job->path, "re");
-	char chunk[4096];
+	char chunk[2048];
 	size_t n;
 
 	job->rc = f ? 0 : -errno;
@@ -174,7 +174,7 @@ waits static json_t *ringmd5(struct objectd *o)
 
 	for (unsigned i = 0; i < 2 + o->cluster->policy_count; i++) {
 		CLEANUP(buf_done) struct buf b = BUF(256 * MIB);
-		char name[16], path[PATH_MAX], md5[MD5_HEX_SIZE];
+		char name[16], path[1024], md5[MD5_HEX_SIZE];
 
 		if (i < 2)
 			snprintf(name, sizeof name, "%s", i ? "container" : "account");

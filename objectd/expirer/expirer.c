@@ -7,6 +7,7 @@
 #include "objectd/locks.h"
 #include "objectd/object/object.h"
 #include "objectd/objectd_conf.h"
+#include "objectd/replicator/replicator.h"
 #include "objectd/updater/updater.h"
 
 enum { BATCH = 256 };
@@ -74,6 +75,7 @@ waits static int expire(struct expirer *x, const struct object_id *id)
 	rc = split_name(name, &row);
 	if (rc == 0)
 		rc = store_delete(x->o->store, id, name, row.ts, NULL, NULL);
+	replicator_touch(x->o->replicator, id);
 	lock_give(TAKE(lock));
 	if (rc == 0)
 		rc = updater_send_by_ring(x->o->updater, &row);

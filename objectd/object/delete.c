@@ -1,5 +1,6 @@
 /* DELETE of an object: a tombstone. Swift: obj/server.py DELETE */
 #include "objectd/object/object.h"
+#include "objectd/replicator/replicator.h"
 #include "objectd/updater/updater.h"
 
 /* What is there now, as far as DELETE cares. */
@@ -76,6 +77,7 @@ void object_delete(struct object_request *r)
 		c.delete_at_old = p.delete_at;
 		object_change_prepare(r, &c, &txn);
 		rc = store_delete(r->o->store, &r->id, r->name, r->ts, txn, NULL);
+		replicator_touch(r->o->replicator, &r->id);
 	}
 	lock_give(TAKE(lock));
 	if (newer && rc == 0)

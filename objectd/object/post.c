@@ -1,6 +1,7 @@
 /* POST to an object: its metadata is replaced. Swift: obj/server.py POST */
 #include "lib/swift/metadata.h"
 #include "objectd/object/object.h"
+#include "objectd/replicator/replicator.h"
 #include "objectd/updater/updater.h"
 
 /* Everything between reading the object and answering. */
@@ -133,7 +134,10 @@ waits static int store(struct post *p)
 		(void)!str_to_u64(ec_size, &c->row.size);
 	object_change_override(c, p->existing);
 	object_change_prepare(r, c, &p->txn);
-	return store_post(r->o->store, &r->id, p->ts, &p->metadata, delete_at, p->txn, NULL);
+	int rc = store_post(r->o->store, &r->id, p->ts, &p->metadata, delete_at, p->txn, NULL);
+
+	replicator_touch(r->o->replicator, &r->id);
+	return rc;
 }
 
 static void respond_accepted(struct post *p)

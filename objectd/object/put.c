@@ -6,6 +6,7 @@
 #include "lib/swift/metadata.h"
 #include "objectd/object/footer.h"
 #include "objectd/object/object.h"
+#include "objectd/replicator/replicator.h"
 #include "objectd/updater/updater.h"
 
 enum {
@@ -235,6 +236,8 @@ waits static int commit(struct put *p)
 				 .delete_at = (int64_t)delete_at, .with = p->txn };
 
 	rc = store_writer_commit(p->writer, &put, &p->before);
+	if (rc == 0)
+		replicator_touch(r->o->replicator, &r->id);
 	if (rc == -EALREADY)
 		object_respond_conflict(r, p->before.data_ts);
 	return rc;

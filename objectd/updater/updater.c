@@ -194,6 +194,7 @@ struct delivery {
 	struct updater *u;
 	struct target *t;               /* NULL: nobody to send to now */
 	struct item item;
+	bool direct;                    /* in a request of its own */
 };
 
 task_asserted static void direct_run(void *arg)
@@ -216,12 +217,10 @@ static bool all_done(const struct delivery *d, unsigned n)
 	return true;
 }
 
-waits static void deliver_all(struct updater *u, struct delivery *d, unsigned n, uint64_t timeout_ms)
+/* Rows for devices that take many at once. Not under the write's deadline: the sender that is spawned here
+ * would inherit it. */
+static void enqueue_all(struct updater *u, struct delivery *d, unsigned n)
 {
-	TASK_DEADLINE(timeout_ms);
-	TASK_GROUP(direct);
-	int rc = 0;
-
 	for (unsigned i = 0; i < n; i++) {
 		struct target *t = d[i].t;
 
@@ -230,8 +229,20 @@ waits static void deliver_all(struct updater *u, struct delivery *d, unsigned n,
 		else if (t->local || t->kind == PEER_NEEDLETAIL)
 			enqueue(u, t, &d[i].item);
 		else
-			task_spawn(&direct, "row update", direct_run, &d[i]);
+			d[i].direct = true;
 	}
+}
+
+waits static void deliver_all(struct updater *u, struct delivery *d, unsigned n, uint64_t timeout_ms)
+{
+	int rc = 0;
+
+	enqueue_all(u, d, n);
+	TASK_DEADLINE(timeout_ms);
+	TASK_GROUP(direct);
+	for (unsigned i = 0; i < n; i++)
+		if (d[i].direct)
+			task_spawn(&direct, "row update", direct_run, &d[i]);
 	while (rc >= 0 && !all_done(d, n))
 		rc = task_wait("container update", 0);
 	for (unsigned i = 0; i < n; i++)
