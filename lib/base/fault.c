@@ -1,6 +1,8 @@
 /* Reasons for humans. */
 #include "lib/base/fault.h"
 
+#undef fault_set
+
 int fault_set(struct fault *why, int code, const char *fmt, ...)
 {
 	if (why) {
