@@ -1,5 +1,16 @@
-/* Read buffers in two sizes, pooled: taking one is popping a stack. */
+/* Read buffers in two sizes, pooled: taking one is popping a stack. Beyond the pool they come from the
+ * kernel and go back to it: after a burst of requests the heap would keep them. */
 #include "lib/net/internal.h"
+
+#include <sys/mman.h>
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+enum { FROM_HEAP = 1 };         /* where every byte beyond the end is noticed */
+#else
+enum { FROM_HEAP = 0 };
+#endif
 
 enum { SIZES = 2, KEEP_MAX = 64 };
 
@@ -12,12 +23,31 @@ static struct {
 /* Of the big ones fewer are kept: 16 are 4 MiB. */
 static const unsigned keep[SIZES] = { KEEP_MAX, 16 };
 
+static char *memory_new(size_t size)
+{
+	if (FROM_HEAP)
+		return xmalloc(size);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		unreachable("no memory for a read buffer");
+	return p;
+}
+
+static void memory_free(char *p, size_t size)
+{
+	if (FROM_HEAP)
+		free(p);
+	else
+		munmap(p, size);
+}
+
 void inbuf_take(struct inbuf *b, size_t size)
 {
 	int i = size > BUFFER_SIZE;
 
 	assert(!b->p && size <= BUFFER_SIZE_BIG);
-	b->p = pool.n[i] ? pool.p[i][--pool.n[i]] : xmalloc(size_of[i]);
+	b->p = pool.n[i] ? pool.p[i][--pool.n[i]] : memory_new(size_of[i]);
 	b->start = b->end = 0;
 	b->cap = size_of[i];
 }
@@ -31,7 +61,7 @@ void inbuf_give(struct inbuf *b)
 	if (pool.n[i] < keep[i])
 		pool.p[i][pool.n[i]++] = b->p;
 	else
-		free(b->p);
+		memory_free(b->p, b->cap);
 	*b = (struct inbuf){ 0 };
 }
 

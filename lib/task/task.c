@@ -39,7 +39,6 @@ enum {
 	GUARD = 4096,
 	POOL_MAX = 1024,                /* stacks kept */
 	POOL_HOT = 64,                  /* of which so many keep their pages */
-	HOT_TOP = 8192,                 /* bytes at the top that a cold stack keeps */
 	ROUNDS_MAX = 4096,              /* task runs between two polls */
 	SLOW_MS = 50,
 	TASK_MAGIC = 0x7a51c0de,
@@ -186,7 +185,7 @@ static void reap(struct task *t)
 		return;
 	}
 	if (S_.pool_n >= POOL_HOT)
-		madvise(t->stack + GUARD, STACK_SIZE - GUARD - HOT_TOP, MADV_DONTNEED);
+		madvise(t->stack + GUARD, STACK_SIZE - GUARD, MADV_DONTNEED);
 	S_.pool[S_.pool_n++] = t;
 }
 

@@ -1,5 +1,5 @@
-/* Cost of lib/http's server per request: one process answers a fixed body, a forked client keeps N
- * connections busy. Usage: http_echo [connections [seconds [body bytes [port]]]]; with SERVE=1 in
+/* Cost of lib/http's server per request: one process answers a fixed body (and takes what is PUT), a
+ * forked client keeps N connections busy. Usage: http_echo [connections [seconds [body bytes [port]]]]; with SERVE=1 in
  * the environment only the server runs, for another client or for strace. */
 #include "lib/http/server.h"
 
@@ -20,11 +20,13 @@ static struct {
 	struct http_server *server;
 } B;
 
-static void handle(void *arg, struct request *req, struct response *res)
+waits static void handle(void *arg, struct request *req, struct response *res)
 {
 	(void)arg;
-	(void)req;
-	respond(res, 200, S("application/octet-stream"), B.body);
+	if (body_drain(req->body, UINT64_MAX) < 0)
+		respond_status(res, 499);
+	else
+		respond(res, 200, S("application/octet-stream"), B.body);
 }
 
 /* ---- the client: plain epoll, requests as small as they get ---- */
