@@ -40,15 +40,17 @@ void clock_http_date(int64_t seconds, char text[HTTP_DATE_SIZE])
 		memcpy(text, "Thu, 01 Jan 1970 00:00:00 GMT", HTTP_DATE_SIZE);
 		return;
 	}
-	snprintf(text, HTTP_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT", day_names[tm.tm_wday % 7],
-		 (unsigned)tm.tm_mday % 100u, month_names[tm.tm_mon % 12], (unsigned)(tm.tm_year + 1900) % 10000u,
-		 (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
+	snprintf(text, HTTP_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT",
+		 day_names[tm.tm_wday % 7], (unsigned)tm.tm_mday % 100u,
+		 month_names[tm.tm_mon % 12], (unsigned)(tm.tm_year + 1900) % 10000u,
+		 (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u,
+		 (unsigned)tm.tm_sec % 100u);
 }
 
 int clock_http_date_parse(struct str s, int64_t *ret_seconds)
 {
-	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
-					     "%a %b %e %H:%M:%S %Y" };
+	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT",
+					     "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y" };
 	char text[64];
 
 	s = str_trim(s);
@@ -77,8 +79,9 @@ void clock_iso_us(int64_t us, char text[ISO_DATE_SIZE])
 		memcpy(text, "1970-01-01T00:00:00.000000", ISO_DATE_SIZE);
 		return;
 	}
-	snprintf(text, ISO_DATE_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06u", (unsigned)(tm.tm_year + 1900) % 10000u,
-		 (unsigned)(tm.tm_mon + 1) % 100u, (unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u,
+	snprintf(text, ISO_DATE_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06u",
+		 (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)(tm.tm_mon + 1) % 100u,
+		 (unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u,
 		 (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u, (unsigned)(us % 1000000));
 }
 

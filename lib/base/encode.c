@@ -35,16 +35,19 @@ int hex_decode(struct str s, void *bytes, size_t n)
 	return 0;
 }
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void base64_encode(struct buf *to, const void *bytes, size_t n)
 {
 	const unsigned char *p = bytes;
 
 	for (size_t i = 0; i < n; i += 3) {
-		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
+		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
+			     (i + 2 < n ? p[i + 2] : 0);
 		char four[4] = { base64_digits[v >> 18], base64_digits[v >> 12 & 63],
-				 i + 1 < n ? base64_digits[v >> 6 & 63] : '=', i + 2 < n ? base64_digits[v & 63] : '=' };
+				 i + 1 < n ? base64_digits[v >> 6 & 63] : '=',
+				 i + 2 < n ? base64_digits[v & 63] : '=' };
 
 		buf_add(to, four, 4);
 	}
@@ -113,7 +116,8 @@ static struct str decode(struct arena *a, struct str s, bool plus)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' && i + 2 < s.n && hex_digit(s.p[i + 1]) >= 0 && hex_digit(s.p[i + 2]) >= 0) {
+		if (s.p[i] == '%' && i + 2 < s.n && hex_digit(s.p[i + 1]) >= 0 &&
+		    hex_digit(s.p[i + 2]) >= 0) {
 			to[n++] = (char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
 			i += 2;
 		} else {
@@ -180,7 +184,8 @@ void json_escape(struct buf *to, struct str s)
 	while (s.n) {
 		size_t plain = 0;
 
-		while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] != 0x7f && s.p[plain] != '"' && s.p[plain] != '\\')
+		while (plain < s.n && (unsigned char)(s.p[plain] - 0x20) < 0x7f - 0x20 &&
+		       s.p[plain] != '"' && s.p[plain] != '\\')
 			plain++;
 		buf_add(to, s.p, plain);
 		s = str_skip(s, plain);

@@ -14,7 +14,8 @@ void base64_encode(struct buf *to, const void *bytes, size_t n);
 /* Standard and URL-safe alphabets, padding optional, no blanks. 0, or -EINVAL (to is unchanged). */
 int base64_decode(struct buf *to, struct str s);
 
-/* Python's urllib.quote: letters, digits and "_.-~" stand, and the bytes in safe ("/" by default). */
+/* Python's urllib.quote: letters, digits and "_.-~" stand, and the bytes in safe ("/" by
+ * default). */
 void percent_encode(struct buf *to, struct str s, struct str safe);
 /* %xx to bytes; bad escapes are taken literally (as Python's unquote). Returns s itself when there
  * is nothing to decode. */

@@ -37,4 +37,5 @@ static inline struct list *list_pop(struct list *head)
 #define list_for(n, head) for (struct list *n = (head)->next; n != (head); n = n->next)
 /* n may be removed inside the loop. */
 #define list_for_safe(n, head) \
-	for (struct list *n = (head)->next, *n##_next = n->next; n != (head); n = n##_next, n##_next = n->next)
+	for (struct list *n = (head)->next, *n##_next = n->next; n != (head);      \
+	     n = n##_next, n##_next = n->next)

@@ -1,4 +1,5 @@
-/* Hash table with LRU order: open chaining on an array that doubles; XXH3 with a per-process seed. */
+/* Hash table with LRU order: open chaining on an array that doubles; XXH3 with a
+ * per-process seed. */
 #include "lib/base/map.h"
 #include "lib/base/list.h"
 

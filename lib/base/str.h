@@ -1,5 +1,6 @@
-/* A view of bytes that somebody else owns: passed by value, never NUL-terminated by promise, printed
- * with "%.*s", STR(x). A str with p == NULL is "absent", one with n == 0 and p set is "empty". */
+/* A view of bytes that somebody else owns: passed by value, never NUL-terminated by promise,
+ * printed with "%.*s", STR(x). A str with p == NULL is "absent", one with n == 0 and p set is
+ * "empty". */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +21,10 @@ struct str {
 static inline struct str str_of(const char *p, size_t n) { return (struct str){ p, n }; }
 /* The view of a C string; absent for NULL. */
 static inline struct str str_from(const char *c) { return (struct str){ c, c ? strlen(c) : 0 }; }
-static inline bool str_eq(struct str a, struct str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 /* Equal, ignoring the case of ASCII letters. */
 bool str_ieq(struct str a, struct str b);
 /* Byte order: <0, 0, >0; a prefix sorts before what it begins. */
@@ -37,8 +41,9 @@ struct str str_skip(struct str s, size_t n);
 struct str str_head(struct str s, size_t n);
 /* Without spaces and tabs (and CR, LF) at both ends. */
 struct str str_trim(struct str s);
-/* Cuts the part before the first c out of *rest (which moves behind it): the part, or absent when
- * *rest is absent. The last part makes *rest absent. Loops: while ((part = str_cut(&rest, ',')).p) */
+/* Cuts the part before the first c out of *rest (which moves behind it): the part, or absent
+ * when *rest is absent. The last part makes *rest absent. Loops: while ((part = str_cut(&rest,
+ * ',')).p) */
 struct str str_cut(struct str *rest, char c);
 
 /* Whole-string decimal numbers without sign (u64) or with an optional '-' (i64); surrounding blanks

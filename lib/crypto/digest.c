@@ -89,7 +89,8 @@ void md5_hex(struct str s, char text[MD5_HEX_SIZE])
 
 void hmac_of(enum digest_kind kind, struct str key, struct str message, unsigned char *out)
 {
-	if (!HMAC(md_of(kind), key.n ? key.p : "", (int)key.n, (const unsigned char *)message.p, message.n, out, NULL))
+	if (!HMAC(md_of(kind), key.n ? key.p : "", (int)key.n, (const unsigned char *)message.p,
+		  message.n, out, NULL))
 		unreachable("HMAC of a bounded message");
 }
 

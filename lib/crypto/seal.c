@@ -13,7 +13,8 @@ void seal_keys_add(struct seal_keys *k, struct str secret)
 	hmac_of(DIGEST_SHA256, S("needletail seal key"), secret, k->key[k->n++]);
 }
 
-static void nonce_of(const unsigned char *key, struct str purpose, struct str content, unsigned char nonce[NONCE])
+static void nonce_of(const unsigned char *key, struct str purpose, struct str content,
+		     unsigned char nonce[NONCE])
 {
 	CLEANUP(buf_done) struct buf b = BUF(purpose.n + content.n + 16);
 	unsigned char mac[SHA256_SIZE];
@@ -40,8 +41,10 @@ void seal_make(const struct seal_keys *k, struct str purpose, struct str content
 
 	assert(out && ctx);
 	if (EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, k->key[0], nonce) != 1 ||
-	    EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose.p, (int)purpose.n) != 1 ||
-	    EVP_EncryptUpdate(ctx, out, &n, (const unsigned char *)content.p, (int)content.n) != 1 ||
+	    EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose.p, (int)purpose.n) !=
+		    1 ||
+	    EVP_EncryptUpdate(ctx, out, &n, (const unsigned char *)content.p, (int)content.n) !=
+		    1 ||
 	    EVP_EncryptFinal_ex(ctx, out + n, &n) != 1 ||
 	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG, out + content.n) != 1)
 		unreachable("AES-GCM of bounded content");
@@ -65,11 +68,13 @@ static int open_with(const unsigned char *key, struct str purpose, struct str ra
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
 	assert(ctx);
-	bool good = out && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
-		    EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose.p, (int)purpose.n) == 1 &&
-		    EVP_DecryptUpdate(ctx, out, &n, body, len) == 1 &&
-		    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(body + len)) == 1 &&
-		    EVP_DecryptFinal_ex(ctx, out + n, &n) == 1;
+	bool good =
+		out && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+		EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose.p,
+				  (int)purpose.n) == 1 &&
+		EVP_DecryptUpdate(ctx, out, &n, body, len) == 1 &&
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(body + len)) == 1 &&
+		EVP_DecryptFinal_ex(ctx, out + n, &n) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	if (!good)
 		return -EBADMSG;
@@ -78,7 +83,8 @@ static int open_with(const unsigned char *key, struct str purpose, struct str ra
 	return 0;
 }
 
-int seal_open(const struct seal_keys *k, struct str purpose, struct str sealed, struct buf *ret_content)
+int seal_open(const struct seal_keys *k, struct str purpose, struct str sealed,
+	      struct buf *ret_content)
 {
 	CLEANUP(buf_done) struct buf raw = BUF(SEALED_MAX);
 

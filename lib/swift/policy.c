@@ -298,30 +298,32 @@ int cluster_configure(struct cluster *c, const char *ring_dir, const char *swift
 		      struct fault *why)
 {
 	struct conf_spec spec = { .foreign_any = true };
-	struct cluster made = { .policy_count = 0 };
 
 	cluster_add_conf(&spec);
 	int rc = swift_conf ? conf_load(&spec, swift_conf, why) : 0;
 
 	if (rc < 0)
 		return rc;
-	made.hash_prefix = str_from(hash_conf.swift_hash_path_prefix);
-	made.hash_suffix = str_from(hash_conf.swift_hash_path_suffix);
-	if (made.hash_prefix.n == 0 && made.hash_suffix.n == 0)
+	if (!hash_conf.swift_hash_path_prefix && !hash_conf.swift_hash_path_suffix)
 		return fault_set(why, -EINVAL,
 				 "[swift-hash] needs swift_hash_path_suffix: a secret of this "
 				 "cluster, the same on every host");
-	rc = make_policies(&made, why);
+	AUTO(free) room = xcalloc(1, sizeof(struct cluster));
+	struct cluster *made = room;
+
+	made->hash_prefix = str_from(hash_conf.swift_hash_path_prefix);
+	made->hash_suffix = str_from(hash_conf.swift_hash_path_suffix);
+	rc = make_policies(made, why);
 	if (rc < 0) {
-		drop_names(&made);
+		drop_names(made);
 		return rc;
 	}
-	take_over_rings(&made, c);
+	take_over_rings(made, c);
 	drop_names(c);
-	made.ring_dir = c->ring_dir && strcmp(c->ring_dir, ring_dir) == 0 ? TAKE(c->ring_dir) :
-									     xstrdup(ring_dir);
+	made->ring_dir = c->ring_dir && strcmp(c->ring_dir, ring_dir) == 0 ? TAKE(c->ring_dir) :
+									    xstrdup(ring_dir);
 	free(c->ring_dir);
-	*c = made;
+	*c = *made;
 	return 0;
 }
 

@@ -142,7 +142,7 @@ static void logging_task(void *arg)
 	log_info("from a task");
 }
 
-static void in_task(void **state)
+static void from_task(void **state)
 {
 	uv_loop_t loop;
 	char expected[128];
@@ -242,7 +242,7 @@ static void rotation(void **state)
 	assert_null(strstr(content("old.log"), "fresh"));
 }
 
-static void collecting_task(void *arg)
+waits static void collecting_task(void *arg)
 {
 	TASK_GROUP(g);
 
@@ -289,7 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(form),        cmocka_unit_test(long_line),
-		cmocka_unit_test(repeats),     cmocka_unit_test(in_task),
+		cmocka_unit_test(repeats),     cmocka_unit_test(from_task),
 		cmocka_unit_test(access_form), cmocka_unit_test(storage_form),
 		cmocka_unit_test(rotation),    cmocka_unit_test(collected),
 		cmocka_unit_test(no_folder),
