@@ -174,7 +174,7 @@ bool metadata_is_internal(struct str name)
 {
 	static const struct str prefixes[] = {
 		STR_INIT("X-Account-Sysmeta-"), STR_INIT("X-Container-Sysmeta-"), STR_INIT("X-Object-Sysmeta-"),
-		STR_INIT("X-Object-Transient-Sysmeta-"), STR_INIT("X-Backend"), STR_INIT("X-Needletail-"),
+		STR_INIT("X-Object-Transient-Sysmeta-"), STR_INIT("X-Backend"), STR_INIT("X-Needletail"),
 	};
 	static const struct str names[] = {
 		STR_INIT("X-Account-Host"), STR_INIT("X-Account-Device"), STR_INIT("X-Account-Partition"),
