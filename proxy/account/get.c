@@ -2,6 +2,7 @@
  * make it. Swift: GETorHEAD in proxy/controllers/account.py, account/utils.py. */
 #include "lib/base/encode.h"
 #include "proxy/account/account.h"
+#include "proxy/listing/listing.h"
 
 static void respond_empty(struct request *req, struct response *res)
 {
@@ -48,10 +49,10 @@ void account_get(struct request *req, struct response *res)
 		.target = &t,
 		.query = req->query,
 		.headers = &h,
-		.head = req->method == HTTP_HEAD,
+		.head = true,
 		.newest = str_is_true(headers_get_lit(&req->headers, "X-Newest")),
 	};
-	int rc = backend_get(req, &g, res);
+	int rc = req->method == HTTP_GET ? listing_get(req, &t, &h, res) : backend_get(req, &g, res);
 
 	if (rc < 0) {
 		proxy_respond_error(req, res, rc);

@@ -59,6 +59,8 @@ struct nodes {
 };
 enum nodes_for { NODES_FOR_READ, NODES_FOR_WRITE };
 void nodes_start(struct nodes *n, struct backend *b, const struct target *t, enum nodes_for what);
+/* Puts one of the primaries first, before the first nodes_next. */
+void nodes_prefer(struct nodes *n, const struct ring_dev *dev);
 bool nodes_next(struct nodes *n, struct node *ret);
 void nodes_done(struct nodes *n);
 
@@ -80,6 +82,10 @@ struct get {
 	const struct headers *headers;  /* to send; they live as long as the request */
 	bool head;
 	bool newest;                    /* ask everybody, take the newest */
+	/* May be NULL: a server to ask first; and where to write which one gave the answer (a dev of NULL
+	 * when nobody did). */
+	const struct ring_dev *prefer;
+	struct node *source;
 };
 /* Asks servers until one has it. res becomes the answer as the server gave it (connection headers
  * removed), or the best refusal, or 503. The body is read from the server as it is pulled; an

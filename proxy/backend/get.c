@@ -431,6 +431,7 @@ int backend_get(struct request *req, const struct get *get, struct response *res
 	g->get = *get;
 	g->target = *get->target;
 	nodes_start(&g->nodes, p->backend, get->target, NODES_FOR_READ);
+	nodes_prefer(&g->nodes, get->prefer);
 	g->suppress = (unsigned)p->conf->rebalance_missing_suppression_count;
 	if (g->suppress >= g->nodes.primaries)
 		g->suppress = g->nodes.primaries ? g->nodes.primaries - 1 : 0;
@@ -440,6 +441,8 @@ int backend_get(struct request *req, const struct get *get, struct response *res
 		respond_with_source(g, res);
 	else if (rc == 0)
 		respond_with_refusal(g, res);
+	if (get->source)
+		*get->source = rc == 0 && g->x ? g->node : (struct node){ .dev = NULL };
 	if (rc < 0 || res->body != &g->body)
 		getter_close(&g->body);
 	return rc;

@@ -237,6 +237,15 @@ void nodes_start(struct nodes *n, struct backend *b, const struct target *t, enu
 		prefer_local(n);
 }
 
+void nodes_prefer(struct nodes *n, const struct ring_dev *dev)
+{
+	for (unsigned i = 1; i < n->primaries; i++)
+		if (n->primary[i] == dev) {
+			n->primary[i] = n->primary[0];
+			n->primary[0] = dev;
+		}
+}
+
 /* With write affinity a handoff may have been handed out among the first already. */
 static const struct ring_dev *next_handoff(struct nodes *n)
 {

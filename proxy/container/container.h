@@ -17,6 +17,3 @@ waits must_check int container_check_account(struct request *req, struct respons
 int container_check_headers(struct request *req, struct response *res) must_check;
 /* Each request tells some of the account's devices that the container changed. */
 void container_account_updates(struct request *req, struct headers *sets, unsigned n);
-/* GET of a listing: what a quorum of replicas knows. res is the answer as of a storage server. */
-waits must_check int container_listing(struct request *req, const struct target *t,
-				       const struct headers *h, struct response *res);

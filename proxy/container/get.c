@@ -1,5 +1,6 @@
 /* GET and HEAD of a container. Swift: GETorHEAD in proxy/controllers/container.py. */
 #include "proxy/container/container.h"
+#include "proxy/listing/listing.h"
 
 /* A limit beyond the cluster's is refused; one that is no number is ignored. */
 static int check_parameters(struct request *req, struct response *res)
@@ -65,7 +66,7 @@ waits static int ask(struct request *req, struct response *res)
 		if (str_istarts(req->headers.v[i].name, S("X-Backend-")))
 			headers_add_ref(&h, req->headers.v[i].name, req->headers.v[i].value);
 	if (req->method == HTTP_GET)
-		return container_listing(req, &t, &h, res);
+		return listing_get(req, &t, &h, res);
 	struct get g = {
 		.target = &t,
 		.query = req->query,

@@ -1,0 +1,500 @@
+/* Asks for a listing, compares digests, and merges where they differ. */
+#include "proxy/listing/listing.h"
+#include "lib/base/encode.h"
+#include "lib/log/log.h"
+#include "lib/metrics/metrics.h"
+#include "proxy/backend/internal.h"
+#include "proxy/listing/rollup.h"
+
+enum {
+	RAW_LIMIT = 10000, /* names per raw answer: what servers give at most */
+	PASS_MAX = 256, /* rows of a directory that are read before it is jumped over */
+	LISTING_MAX = 256 * MIB,
+};
+
+METRIC_COUNTER(passed_through, "needletail_proxy_listings_passed_total",
+	       "Listings that a replica wrote and others agreed with.");
+METRIC_COUNTER(merged, "needletail_proxy_listings_merged_total",
+	       "Listings that were merged because replicas disagreed.");
+
+/* Another replica's opinion. */
+struct witness {
+	struct listing_run *run;
+	const struct ring_dev *dev;     /* who answered */
+	int status;
+	struct str digest;
+	struct timestamp deleted;       /* of a 404 */
+};
+
+struct listing_run {
+	struct request *req;
+	const struct target *target;
+	const struct headers *headers;
+	const struct ring_dev *primary[RING_REPLICAS_MAX];
+	unsigned primaries, claimed;    /* primary[claimed…] were not asked yet */
+	unsigned wanted;                /* witnesses */
+	struct witness witness[RING_REPLICAS_MAX];
+	struct response *res;
+	struct node source;
+};
+
+/* ---- witnesses ---- */
+
+waits static int ask_digest(struct witness *w, const struct ring_dev *dev)
+{
+	struct listing_run *run = w->run;
+	struct backend *b = proxy_request(run->req)->proxy->backend;
+	struct node node = { .dev = dev };
+	AUTO(exchange) x = NULL;
+	struct response res;
+	int rc = node_send(b, &node, S("HEAD"), run->target->path, STR_NONE, run->headers, 0,
+			   STR_NONE, &x);
+
+	if (rc < 0)
+		return rc;
+	rc = exchange_receive(x, run->req->arena, true, &res);
+	if (rc >= 0 && res.status >= 500)
+		rc = -EIO;
+	if (rc < 0) {
+		node_failed(b, dev, rc, "asking for a digest");
+		return rc;
+	}
+	w->dev = dev;
+	w->status = res.status;
+	w->digest = headers_get_lit(&res.headers, "X-Needletail-Digest");
+	struct str deleted = headers_get_lit(&res.headers, "X-Backend-Delete-Timestamp");
+
+	if (timestamp_parse(deleted, &w->deleted) < 0)
+		w->deleted = (struct timestamp){ 0 };
+	body_close(res.body);
+	return 0;
+}
+
+/* Asks the next primary that nobody has asked until one answers. */
+waits static void witness_run(void *arg)
+{
+	struct witness *w = arg;
+	struct listing_run *run = w->run;
+	struct backend *b = proxy_request(run->req)->proxy->backend;
+
+	while (run->claimed < run->primaries) {
+		const struct ring_dev *dev = run->primary[run->claimed++];
+
+		if (node_limited(b, dev))
+			continue;
+		int rc = ask_digest(w, dev);
+
+		if (rc == 0 || rc == -ECANCELED)
+			return;
+	}
+}
+
+/* ---- raw rows of one replica, in order ---- */
+
+struct stream {
+	struct listing_run *run;
+	const struct ring_dev *dev;
+	struct exchange *x;
+	struct response res;
+	struct buf pending;             /* bytes that came; the current row's texts are among them */
+	size_t at;                      /* where in it the next line begins */
+	struct buf last;                /* the last name, where to go on */
+	uint64_t names;                 /* in this answer */
+	bool ended, has_row;
+	struct raw_row row;
+};
+
+waits static void stream_close(struct stream *s)
+{
+	if (s->x) {
+		body_close(s->res.body);
+		exchange_end(s->x);
+	}
+	s->x = NULL;
+}
+
+/* "limit=…&marker=…": what of the query a server is to apply. */
+static struct str raw_query(struct arena *a, const struct rollup *u, struct str marker)
+{
+	CLEANUP(buf_done) struct buf q = BUF(64 * KIB);
+
+	buf_addf(&q, "limit=%d", RAW_LIMIT);
+	if (marker.n) {
+		buf_add_lit(&q, "&marker=");
+		percent_encode(&q, marker, S(""));
+	}
+	if (u->q.end_marker.n) {
+		buf_add_lit(&q, "&end_marker=");
+		percent_encode(&q, u->q.end_marker, S(""));
+	}
+	if (u->q.prefix.n) {
+		buf_add_lit(&q, "&prefix=");
+		percent_encode(&q, u->q.prefix, S(""));
+	}
+	return arena_str(a, buf_str(&q));
+}
+
+/* Asks for rows behind the marker. */
+waits static int stream_open(struct stream *s, const struct rollup *u, struct str marker)
+{
+	struct listing_run *run = s->run;
+	struct arena *a = run->req->arena;
+	struct node node = { .dev = s->dev };
+	struct headers h;
+
+	stream_close(s);
+	buf_clear(&s->pending);
+	s->at = 0;
+	s->names = 0;
+	s->ended = false;
+	headers_init(&h, a);
+	for (unsigned i = 0; i < run->headers->n; i++)
+		headers_add_ref(&h, run->headers->v[i].name, run->headers->v[i].value);
+	headers_add_ref(&h, S("X-Needletail-Raw"), S("true"));
+	int rc = node_send(proxy_request(run->req)->proxy->backend, &node, S("GET"),
+			   run->target->path, raw_query(a, u, marker), &h, 0, STR_NONE, &s->x);
+
+	if (rc == 0)
+		rc = exchange_receive(s->x, a, false, &s->res);
+	if (rc < 0)
+		return rc;
+	if (rc == 404)                  /* not even a deleted one */
+		s->ended = true;
+	else if (rc / 100 != 2 || !headers_has(&s->res.headers, S("X-Needletail-Raw")))
+		return -EIO;
+	return 0;
+}
+
+/* The next line: 1, or 0 at the end. What the last one's row pointed to is gone. */
+waits static int stream_line(struct stream *s, char **ret_line, size_t *ret_n)
+{
+	struct str chunk;
+
+	for (;;) {
+		char *line = s->pending.p + s->at;
+		size_t rest = s->pending.n - s->at;
+		char *end = memchr(line, '\n', rest);
+
+		if (end) {
+			*ret_line = line;
+			*ret_n = (size_t)(end - line);
+			s->at += *ret_n + 1;
+			return 1;
+		}
+		if (rest > RAW_LINE_MAX)
+			return -EBADMSG;
+		buf_consume(&s->pending, s->at);
+		s->at = 0;
+		int rc = s->res.body ? body_next(s->res.body, &chunk) : 0;
+
+		if (rc <= 0)
+			return rc == 0 && rest ? -EBADMSG : rc;
+		buf_add_str(&s->pending, chunk);
+		if (buf_failed(&s->pending))
+			return -EFBIG;
+	}
+}
+
+/* Moves on to the next row; asks for more when a server gave as much as it gives at once. */
+waits static int stream_next(struct stream *s, const struct rollup *u)
+{
+	char *line;
+	size_t n;
+
+	s->has_row = false;
+	for (;;) {
+		int rc = s->ended ? 0 : stream_line(s, &line, &n);
+
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			break;
+		if (s->ended || s->names < RAW_LIMIT) {
+			s->ended = true;
+			return 0;
+		}
+		rc = stream_open(s, u, buf_str(&s->last));
+		if (rc < 0)
+			return rc;
+	}
+	if (raw_row_parse(line, n, &s->row) < 0)
+		return -EBADMSG;
+	if (!str_eq(s->row.name, buf_str(&s->last))) {
+		s->names++;
+		buf_clear(&s->last);
+		buf_add_str(&s->last, s->row.name);
+	}
+	s->has_row = true;
+	return 0;
+}
+
+/* ---- merging ---- */
+
+/* Order of rows: by name, then policy. */
+static int row_cmp(const struct raw_row *a, const struct raw_row *b)
+{
+	int c = str_cmp(a->name, b->name);
+
+	if (c == 0)
+		c = a->policy < b->policy ? -1 : a->policy > b->policy;
+	return c;
+}
+
+/* Accounts have one row per container, whatever its policy is said to be. */
+static int cmp(enum swift_kind kind, const struct raw_row *a, const struct raw_row *b)
+{
+	return kind == SWIFT_CONTAINER ? row_cmp(a, b) : str_cmp(a->name, b->name);
+}
+
+/* The streams' smallest row, joined: false at the end of all. */
+static bool smallest(struct stream *s, unsigned n, enum swift_kind kind, struct raw_row *ret)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!s[i].has_row)
+			continue;
+		int c = found ? cmp(kind, &s[i].row, ret) : -1;
+
+		if (c < 0)
+			*ret = s[i].row;
+		else if (c == 0)
+			raw_row_join(kind, ret, &s[i].row);
+		found = true;
+	}
+	return found;
+}
+
+/* Moves all streams on that stand at this row. */
+waits static int advance(struct stream *s, unsigned n, const struct rollup *u,
+			 const struct raw_row *r)
+{
+	bool at[RING_REPLICAS_MAX];
+
+	/* First look at all: moving on overwrites the texts that r may point to. */
+	for (unsigned i = 0; i < n; i++)
+		at[i] = s[i].has_row && cmp(u->kind, &s[i].row, r) == 0;
+	for (unsigned i = 0; i < n; i++) {
+		int rc = at[i] ? stream_next(&s[i], u) : 0;
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Long directories are not read: everything in them sorts before this. */
+waits static int jump(struct stream *s, unsigned n, struct rollup *u)
+{
+	CLEANUP(buf_done) struct buf marker = BUF(64 * KIB);
+
+	buf_add(&marker, u->directory, u->directory_n);
+	buf_add_lit(&marker, "\xf4\x8f\xbf\xbf");
+	u->passed = 0;
+	for (unsigned i = 0; i < n; i++) {
+		int rc = stream_open(&s[i], u, buf_str(&marker));
+
+		if (rc == 0)
+			rc = stream_next(&s[i], u);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+waits static int merge_streams(struct stream *s, unsigned n, struct rollup *u)
+{
+	struct str start = str_cmp(u->q.marker, u->q.prefix) > 0 ? u->q.marker : STR_NONE;
+	struct raw_row row;
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < n; i++) {
+		rc = stream_open(&s[i], u, start);
+		if (rc == 0)
+			rc = stream_next(&s[i], u);
+	}
+	while (rc == 0 && smallest(s, n, u->kind, &row) && rollup_add(u, &row)) {
+		if (u->directory && u->passed > PASS_MAX && !u->q.path.p)
+			rc = jump(s, n, u);
+		else
+			rc = advance(s, n, u, &row);
+	}
+	return rc;
+}
+
+static void stream_init(struct stream *s, struct listing_run *run, const struct ring_dev *dev)
+{
+	*s = (struct stream){
+		.run = run,
+		.dev = dev,
+		.pending = BUF(2 * MIB),
+		.last = BUF(RAW_LINE_MAX),
+	};
+}
+
+waits static void stream_done(struct stream *s)
+{
+	stream_close(s);
+	buf_done(&s->pending);
+	buf_done(&s->last);
+}
+
+static void take_query(struct listing_run *run, struct listing_query *ret)
+{
+	const struct swift_limits *l = &proxy_request(run->req)->proxy->conf->limits;
+	bool container = run->target->kind == SWIFT_CONTAINER;
+	uint64_t policy = 0;
+
+	listing_query_take(run->req,
+			   container ? l->container_listing_limit : l->account_listing_limit, ret);
+	if (str_to_u64(headers_get_lit(run->headers, "X-Backend-Storage-Policy-Index"), &policy) <
+		    0 &&
+	    str_to_u64(headers_get_lit(&run->res->headers, "X-Backend-Storage-Policy-Index"),
+		       &policy) < 0)
+		policy = 0;
+	ret->policy = (unsigned)policy;
+}
+
+static void respond_merged(struct listing_run *run, const struct rollup *u)
+{
+	const struct swift_path *path = &proxy_request(run->req)->path;
+	CLEANUP(buf_done) struct buf text = BUF(LISTING_MAX);
+	struct response *res = run->res;
+	struct str body;
+
+	rollup_print(u, u->kind == SWIFT_CONTAINER ? path->container : path->account, &text);
+	body = arena_str(run->req->arena, buf_str(&text));
+	res->status = body.n ? 200 : 204;
+	res->body = body.n ? body_bytes(run->req->arena, body) : NULL;
+	res->content_length = (int64_t)body.n;
+}
+
+waits static int merge(struct listing_run *run)
+{
+	struct listing_query q;
+	struct rollup u;
+	unsigned n = 0;
+	struct stream *s =
+		arena_alloc(run->req->arena, (run->wanted + 1) * sizeof *s);
+
+	metric_add(&merged, 1);
+	body_close(run->res->body);
+	run->res->body = NULL;
+	take_query(run, &q);
+	rollup_init(&u, run->req->arena, run->target->kind, &q);
+	stream_init(&s[n++], run, run->source.dev);
+	for (unsigned i = 0; i < run->wanted; i++)
+		if (run->witness[i].dev && run->witness[i].dev != run->source.dev)
+			stream_init(&s[n++], run, run->witness[i].dev);
+	int rc = merge_streams(s, n, &u);
+
+	if (rc == 0)
+		respond_merged(run, &u);
+	for (unsigned i = 0; i < n; i++)
+		stream_done(&s[i]);
+	rollup_done(&u);
+	return rc;
+}
+
+/* ---- the verdict ---- */
+
+/* A replica knows that what the source lists was deleted since. */
+static bool is_deleted(const struct listing_run *run)
+{
+	struct timestamp put;
+
+	if (timestamp_parse(headers_get_lit(&run->res->headers, "X-Backend-Put-Timestamp"), &put) <
+	    0)
+		return false;
+	for (unsigned i = 0; i < run->wanted; i++)
+		if (run->witness[i].status == 404 &&
+		    timestamp_cmp(run->witness[i].deleted, put) > 0)
+			return true;
+	return false;
+}
+
+static bool agree(const struct listing_run *run, struct str digest)
+{
+	for (unsigned i = 0; i < run->wanted; i++) {
+		const struct witness *w = &run->witness[i];
+
+		if (w->dev && w->dev != run->source.dev && !str_eq(w->digest, digest))
+			return false;
+	}
+	return true;
+}
+
+waits static int judge(struct listing_run *run)
+{
+	struct str digest = headers_get_lit(&run->res->headers, "X-Needletail-Digest");
+
+	if (run->res->status / 100 != 2 || !digest.n || !run->source.dev)
+		return 0;
+	if (is_deleted(run)) {
+		body_close(run->res->body);
+		response_init(run->res, run->req->arena);
+		respond_status(run->res, 404);
+		return 0;
+	}
+	if (agree(run, digest)) {
+		metric_add(&passed_through, 1);
+		return 0;
+	}
+	int rc = merge(run);
+
+	if (rc < 0 && rc != -ECANCELED) {
+		log_error("listing %.*s: replicas could not be merged: %s", STR(run->target->path),
+			  strerror(-rc));
+		response_init(run->res, run->req->arena);
+		respond_status(run->res, 503);
+		rc = 0;
+	}
+	return rc;
+}
+
+static void shuffle_primaries(struct listing_run *run, struct backend *b)
+{
+	for (unsigned i = run->primaries; i > 1; i--) {
+		unsigned j = backend_random(b, i);
+		const struct ring_dev *swap = run->primary[i - 1];
+
+		run->primary[i - 1] = run->primary[j];
+		run->primary[j] = swap;
+	}
+}
+
+int listing_get(struct request *req, const struct target *t, const struct headers *h,
+		struct response *res)
+{
+	struct backend *b = proxy_request(req)->proxy->backend;
+	struct listing_run *run = arena_zalloc(req->arena, sizeof *run);
+	struct get g = {
+		.target = t,
+		.query = req->query,
+		.headers = h,
+		.source = &run->source,
+	};
+
+	*run = (struct listing_run){ .req = req, .target = t, .headers = h, .res = res };
+	run->primaries = target_primaries(t, run->primary, RING_REPLICAS_MAX);
+	shuffle_primaries(run, b);
+	while (run->claimed < run->primaries && !g.prefer)
+		if (!node_limited(b, run->primary[run->claimed++]))
+			g.prefer = run->primary[run->claimed - 1];
+	/* Any quorum of writers has a member among that many and the source. */
+	run->wanted = run->primaries - quorum_size(run->primaries);
+	TASK_GROUP(witnesses);
+	for (unsigned i = 0; i < run->wanted; i++) {
+		run->witness[i].run = run;
+		task_spawn(&witnesses, "witness", witness_run, &run->witness[i]);
+	}
+	int rc = backend_get(req, &g, res);
+
+	if (rc == 0)
+		rc = task_group_join(&witnesses);
+	if (rc == 0)
+		rc = judge(run);
+	if (rc < 0)
+		body_close(res->body);
+	return rc;
+}
