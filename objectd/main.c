@@ -13,6 +13,8 @@
 #include "objectd/route.h"
 #include "objectd/updater/updater.h"
 
+#include <sys/stat.h>
+
 enum { RINGS_LOOK_MS = 15000 };         /* Swift's ring_check_interval */
 
 /* The process: one of everything. */
@@ -76,6 +78,9 @@ static const char *device_path(const struct device_conf *c)
 
 	if (c->path)
 		return daemon_path(c->path);
+	/* Only the folder of the folders is made here: a path of one's own may be a disk that is not
+	 * mounted. */
+	mkdir(daemon_path(objectd_conf.devices), 0755);
 	snprintf(path, sizeof path, "%s/%.*s", objectd_conf.devices, STR(c->name));
 	return daemon_path(path);
 }
