@@ -57,11 +57,11 @@ static unsigned kind_index(const struct proxy_request *p)
 static struct str obscure(const struct request *req)
 {
 	struct str target = req->target, name = S("temp_url_sig=");
-	ssize_t at = str_find(req->query, name);
+	ssize_t at = str_find(target, name);
 
-	if (!req->query.p || at < 0)
+	if (at < 0)
 		return target;
-	size_t from = (size_t)(req->query.p - target.p) + (size_t)at + name.n;
+	size_t from = (size_t)at + name.n;
 	struct str value = str_skip(target, from), rest = value;
 
 	value = str_cut(&rest, '&');

@@ -242,7 +242,7 @@ class Cluster:
 
     def log_files(self):
         found = [self.log_path] if os.path.exists(self.log_path) else []
-        for folder, _, names in os.walk(self.home):
+        for folder, _, names in os.walk(os.path.join(self.home, "log")):
             found += [os.path.join(folder, n) for n in names if n.endswith(".log")]
         return sorted(set(found))
 
