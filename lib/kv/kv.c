@@ -169,6 +169,14 @@ struct kv_iter *kv_iter_new(struct kv *kv)
 	return it;
 }
 
+struct kv_iter *kv_iter_new_cached(struct kv *kv)
+{
+	struct kv_iter *it = xmalloc(sizeof *it);
+
+	it->it = leveldb_create_iterator(kv->db, kv->read);
+	return it;
+}
+
 void kv_iter_free(struct kv_iter *it)
 {
 	if (!it)

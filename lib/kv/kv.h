@@ -32,6 +32,8 @@ must_check int kv_flush(struct kv *kv);
 
 struct kv_iter;
 struct kv_iter *kv_iter_new(struct kv *kv);
+/* The same, but the blocks that it reads stay in the cache: for ranges that are read again soon. */
+struct kv_iter *kv_iter_new_cached(struct kv *kv);
 void kv_iter_free(struct kv_iter *it);
 /* To the first key >= key / to the last key < key. */
 void kv_iter_seek(struct kv_iter *it, struct str key);

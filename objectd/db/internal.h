@@ -88,6 +88,7 @@ struct listing {
 	struct kv_iter *it;
 	struct db_cursor cursor;        /* instead of it, for raw listings */
 	bool open, started, done;
+	bool inside;                    /* the walk has passed the marker it came from */
 	uint64_t count;
 	struct buf out, key;
 	size_t budget;

@@ -300,11 +300,12 @@ static void walk(struct listing *l)
 			l->done = true;
 			return;
 		}
-		/* The side from which the walk came: the marker itself, and nothing else. */
-		if (l->q.reverse ? behind_end(l, name) : before_start(l, name)) {
+		/* On the side from which the walk came there is the marker itself, and nothing else. */
+		if (!l->inside && (l->q.reverse ? behind_end(l, name) : before_start(l, name))) {
 			step(l);
 			continue;
 		}
+		l->inside = true;
 		visit(l, name);
 	}
 	l->done = l->count >= l->q.limit;
@@ -331,6 +332,7 @@ static void start(struct listing *l)
 	struct str from = str_cmp(l->q.marker, l->q.prefix) > 0 ? l->q.marker : l->q.prefix;
 
 	l->started = true;
+	l->inside = false;
 	if (l->q.format == LISTING_RAW) {
 		if (l->open)
 			db_cursor_seek(&l->cursor, from);
@@ -340,7 +342,7 @@ static void start(struct listing *l)
 		return;
 	}
 	if (!l->open)
-		l->it = kv_iter_new(store_kv(l->dbs->store));
+		l->it = kv_iter_new_cached(store_kv(l->dbs->store));
 	l->open = true;
 	listing_begin(l);
 	if (l->q.reverse)

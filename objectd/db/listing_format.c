@@ -29,6 +29,13 @@ static char *put_u64(char *p, uint64_t v)
 	return p;
 }
 
+static char *put_digits(char *p, uint64_t v, unsigned n)
+{
+	for (unsigned i = n; i--; v /= 10)
+		p[i] = (char)('0' + v % 10);
+	return p + n;
+}
+
 static bool is_plain_byte(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
@@ -185,8 +192,7 @@ static char *put_time(struct listing *l, char *p, struct timestamp ts)
 	}
 	p = put(p, l->second_text, 19);
 	*p++ = '.';
-	for (unsigned unit = 10000; unit; unit /= 10)
-		*p++ = (char)('0' + fraction / unit % 10);
+	p = put_digits(p, fraction, 5);
 	*p++ = '0';
 	return p;
 }
@@ -326,14 +332,16 @@ void listing_add_subdir(struct listing *l, struct str name)
 
 /* ---- raw rows ---- */
 
+/* As timestamp_internal prints it. */
 static char *put_raw_time(char *p, const char *key, struct timestamp ts)
 {
-	char text[TIMESTAMP_SIZE];
-
-	timestamp_internal(ts, text);
 	p = put(p, key, strlen(key));
 	*p++ = '"';
-	p = put(p, text, strlen(text));
+	p = put_digits(p, ts.t / 100000, 10);
+	*p++ = '.';
+	p = put_digits(p, ts.t % 100000, 5);
+	if (ts.offset)
+		p += snprintf(p, 18, "_%016" PRIx64, ts.offset);
 	*p++ = '"';
 	return p;
 }

@@ -249,9 +249,9 @@ waits static void fill(struct dbs *dbs, const struct db_id *id)
 		    bsearch(&r, rows, row_n, sizeof r, cmp_rows))
 			continue;
 		put_row(dbs, id, name_of(&r),
-			(struct row){ .data_ts = ts_at(0), .size = 5, .deleted = kind == 1,
-				      .policy = kind == 2 });
-		/* Deleted ones and those of another policy may come with another name only. */
+			(struct row){ .data_ts = ts_at(0 - (uint64_t)(kind == 1)), .size = 5,
+				      .deleted = kind == 1, .policy = kind == 2 });
+		/* Older deletions and rows of another policy are not seen. */
 		if (kind == 1 || kind == 2)
 			continue;
 		rows[row_n++] = r;
