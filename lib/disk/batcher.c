@@ -122,6 +122,12 @@ struct batcher *batcher_new(const struct batcher_options *o)
 
 void batcher_run(struct batcher *b, struct batch_item *item)
 {
+	item->next = NULL;
+	batcher_run_all(b, item);
+}
+
+void batcher_run_all(struct batcher *b, struct batch_item *first)
+{
 	assert(b->magic == BATCHER_MAGIC && task_self());
 	while (b->queued_bytes > b->o.queue_bytes_max) {
 		struct blocked w = { .task = task_self() };
@@ -130,20 +136,23 @@ void batcher_run(struct batcher *b, struct batch_item *item)
 		while (!w.go)
 			task_wait_masked(b->o.name);
 	}
-	item->next = NULL;
-	item->task = task_self();
-	item->done = false;
-	b->queued_bytes += item->bytes;
+	struct batch_item *last = first;
+	for (struct batch_item *i = first; i; last = i, i = i->next) {
+		i->task = task_self();
+		i->done = false;
+		b->queued_bytes += i->bytes;
+	}
 	uv_ref((uv_handle_t *)&b->async);
 	pthread_mutex_lock(&b->lock);
-	*b->last = item;
-	b->last = &item->next;
+	*b->last = first;
+	b->last = &last->next;
 	bool idle = b->idle;
 	b->idle = false;
 	pthread_mutex_unlock(&b->lock);
 	if (idle)
 		pthread_cond_signal(&b->more);
-	while (!item->done)
+	/* Batches are finished in order, so the last one done means all. */
+	while (!last->done)
 		task_wait_masked(b->o.name);
 	if (b->queued_bytes == 0)
 		uv_unref((uv_handle_t *)&b->async);

@@ -24,5 +24,7 @@ struct batcher;
 struct batcher *batcher_new(const struct batcher_options *o);
 /* Queues the item and waits, masked, until its batch has run. */
 waits void batcher_run(struct batcher *b, struct batch_item *item);
+/* The same with several, linked by next, in this order (not always all in one batch). */
+waits void batcher_run_all(struct batcher *b, struct batch_item *first);
 /* Waits until the queue is empty and the thread has ended. Nobody may use it meanwhile. */
 waits void batcher_free(struct batcher *b);

@@ -66,26 +66,14 @@ static uint16_t *slot_of(struct apply *a, const struct object_id *id)
 
 int apply_get(struct apply *a, const struct object_id *id, struct index_entry *ret)
 {
-	struct store *s = a->s;
 	uint16_t slot = *slot_of(a, id);
-	char key[INDEX_KEY_SIZE];
 
-	if (slot) {
-		if (!a->changes[slot - 1].exists)
-			return -ENOENT;
-		*ret = a->changes[slot - 1].e;
-		return 0;
-	}
-	pthread_mutex_lock(&s->lock);
-	bool cached = index_cache_get(s->cache, id, ret);
-	pthread_mutex_unlock(&s->lock);
-	if (cached)
-		return 0;
-	index_key(id, key);
-	int rc = kv_get(s->kv, str_of(key, sizeof key), &a->value);
-	if (rc < 0)
-		return rc;
-	return index_value_parse(buf_str(&a->value), ret) < 0 ? -EIO : 0;
+	if (!slot)
+		return index_get(a->s, &a->value, id, ret);
+	if (!a->changes[slot - 1].exists)
+		return -ENOENT;
+	*ret = a->changes[slot - 1].e;
+	return 0;
 }
 
 static struct volume_delta *delta_of(struct apply *a, uint32_t volume)
@@ -146,19 +134,29 @@ static void leave_behind(struct apply *a, const struct index_entry *old, const s
 		count_dead(a, &old->meta);
 }
 
-static void put_expiry(struct apply *a, const struct object_id *id, const struct index_entry *old,
-		       const struct index_entry *new)
+static int64_t expiry_of(const struct index_entry *e)
 {
-	int64_t was = old && old->e.state == OBJECT_DATA ? old->e.delete_at : 0;
-	int64_t is = new && new->e.state == OBJECT_DATA ? new->e.delete_at : 0;
+	return e && e->e.state == OBJECT_DATA ? e->e.delete_at : 0;
+}
+
+static int64_t reclaim_of(const struct index_entry *e)
+{
+	return e && e->e.state == OBJECT_TOMBSTONE ? (int64_t)e->e.data_ts.t : 0;
+}
+
+/* Moves the object's row in a queue from one time to another (0: not in it). */
+static void put_queue(struct apply *a, char queue, const struct object_id *id, int64_t was, int64_t is)
+{
 	char key[EXPIRY_KEY_SIZE];
 
-	if (was && was != is) {
-		expiry_key(was, id, key);
+	if (was == is)
+		return;
+	if (was) {
+		expiry_key(queue, was, id, key);
 		kv_batch_delete(a->batch, str_of(key, sizeof key));
 	}
-	if (is && was != is) {
-		expiry_key(is, id, key);
+	if (is) {
+		expiry_key(queue, is, id, key);
 		kv_batch_put(a->batch, str_of(key, sizeof key), S(""));
 	}
 }
@@ -187,7 +185,8 @@ int apply_set(struct apply *a, const struct object_id *id, const struct index_en
 	} else {
 		kv_batch_delete(a->batch, str_of(key, sizeof key));
 	}
-	put_expiry(a, id, before, e);
+	put_queue(a, 'x', id, expiry_of(before), expiry_of(e));
+	put_queue(a, 't', id, reclaim_of(before), reclaim_of(e));
 	leave_behind(a, before, e, counted);
 	if (counted && before)
 		count_entry(a, before, -1);
@@ -215,15 +214,36 @@ int apply_rows(struct apply *a, struct str rows, uint32_t volume, bool counted)
 	return rc;
 }
 
-int apply_row_is(struct apply *a, struct str key, struct str value)
+int row_is(struct store *s, struct buf *scratch, struct str key, struct str value)
 {
-	int rc = kv_get(a->s->kv, key, &a->value);
+	int rc = kv_get(s->kv, key, scratch);
 
 	if (rc == -ENOENT)
 		return !value.p;
 	if (rc < 0)
 		return rc;
-	return value.p && str_eq(value, buf_str(&a->value));
+	return value.p && str_eq(value, buf_str(scratch));
+}
+
+int apply_row_is(struct apply *a, struct str key, struct str value)
+{
+	return row_is(a->s, &a->value, key, value);
+}
+
+int index_get(struct store *s, struct buf *scratch, const struct object_id *id, struct index_entry *ret)
+{
+	char key[INDEX_KEY_SIZE];
+
+	pthread_mutex_lock(&s->lock);
+	bool cached = index_cache_get(s->cache, id, ret);
+	pthread_mutex_unlock(&s->lock);
+	if (cached)
+		return 0;
+	index_key(id, key);
+	int rc = kv_get(s->kv, str_of(key, sizeof key), scratch);
+	if (rc < 0)
+		return rc;
+	return index_value_parse(buf_str(scratch), ret) < 0 ? -EIO : 0;
 }
 
 unsigned apply_count(const struct apply *a)

@@ -34,6 +34,7 @@ int record_effect(const struct record *r, const struct location *at, const struc
 		ret->e.size = r->kind == RECORD_TOMBSTONE ? 0 : r->size;
 		ret->e.delete_at = r->delete_at;
 		ret->large = r->kind == RECORD_LARGE ? r->aux[0] : 0;
+		ret->oldest = exists ? MIN(before->oldest, at->volume) : at->volume;
 		return 1;
 	case RECORD_META: {
 		struct timestamp base = { .t = r->aux[0], .offset = r->aux[1] };
@@ -64,16 +65,24 @@ static bool is_alive(const struct index_entry *e)
 	return e->e.state == OBJECT_DATA && (e->e.delete_at == 0 || e->e.delete_at > now);
 }
 
-/* A POST is for the data that is there now; only here is that known. */
-static void bind_post(struct op *op)
+/* A POST is for the data that is there now, and what removes an object guards against the records of it
+ * that are there now; only here is that known. */
+static void bind_to_past(struct op *op)
 {
-	op->r.aux[0] = op->before.e.data_ts.t;
-	op->r.aux[1] = op->before.e.data_ts.offset;
+	bool post = op->kind == OP_POST;
+
+	op->r.aux[0] = post ? op->before.e.data_ts.t : op->before.oldest;
+	op->r.aux[1] = post ? op->before.e.data_ts.offset : 0;
 	record_measure(&op->r);
 	record_write(&op->r, NULL, op->head);
 }
 
-static int decide_move(struct op *op)
+bool is_past(const struct index_entry *e, struct timestamp ts)
+{
+	return e->e.state == 0 || is_newer(e->e.data_ts, ts);
+}
+
+static int decide_move(const struct op *op)
 {
 	const struct index_entry *e = &op->before;
 
@@ -82,16 +91,16 @@ static int decide_move(struct op *op)
 		return location_cmp(&e->meta, &op->from) == 0 ? 0 : -EALREADY;
 	case RECORD_FORGET:
 	case RECORD_DAMAGED:
-		return e->e.state == 0 ? 0 : -EALREADY;
+		return is_past(e, op->r.ts) ? 0 : -EALREADY;
 	case RECORD_TOMBSTONE:
-		return e->e.state == 0 || location_cmp(&e->data, &op->from) == 0 ? 0 : -EALREADY;
+		return is_past(e, op->r.ts) || location_cmp(&e->data, &op->from) == 0 ? 0 : -EALREADY;
 	default:
 		return location_cmp(&e->data, &op->from) == 0 ? 0 : -EALREADY;
 	}
 }
 
 /* Whether the operation takes effect, given what is there: 0 or the reason why not. */
-static int decide(struct op *op)
+static int decide(const struct op *op)
 {
 	const struct object_entry *e = &op->before.e;
 
@@ -106,7 +115,6 @@ static int decide(struct op *op)
 			return -ENOENT;
 		if (!is_newer(op->r.ts, e->data_ts) || !is_newer(op->r.ts, e->meta_ts))
 			return -EALREADY;
-		bind_post(op);
 		return 0;
 	case OP_FORGET:
 		if (e->state == 0)
@@ -117,7 +125,10 @@ static int decide(struct op *op)
 		return location_cmp(&op->before.data, &op->from) == 0 ? 0 : -EALREADY;
 	case OP_MOVE:
 		return decide_move(op);
+	case OP_RECLAIM:
+		return e->state == OBJECT_TOMBSTONE && location_cmp(&op->before.data, &op->from) == 0 ? 0 : -EALREADY;
 	case OP_ROWS:
+	case OP_SEAL:
 		break;
 	}
 	return 0;
@@ -137,10 +148,15 @@ static int plan_object(struct store *s, struct op *op)
 	rc = decide(op);
 	if (rc < 0)
 		return rc;
+	if (op->kind != OP_PUT && op->kind != OP_MOVE && op->kind != OP_RECLAIM)
+		bind_to_past(op);
+	/* Its record stays until compaction, so a replay may bring it back: until the next reclaiming. */
+	if (op->kind == OP_RECLAIM)
+		return apply_set(s->apply, &op->id, NULL, true);
 	op->place.len = op->r.len;
 	op->write = true;
 	int effect = record_effect(&op->r, &op->place, &op->before, &after);
-	/* A moved tombstone that the index has given up, or a moved FORGET, only guards a rebuild. */
+	/* A moved tombstone that the index has given up only guards a rebuild. */
 	if (effect == 0 || (op->kind == OP_MOVE && op->before.e.state == 0))
 		return 0;
 	rc = apply_set(s->apply, &op->id, effect == 1 ? &after : NULL, true);
@@ -267,7 +283,7 @@ static int plan(struct store *s, struct op **ops, unsigned n, uint64_t *at)
 	for (unsigned i = 0; i < n && rc == 0; i++) {
 		struct op *op = ops[i];
 
-		if (op->kind == OP_ROWS || (op->kind == OP_MOVE && op->r.kind == RECORD_ROWS))
+		if (op->kind == OP_ROWS || op->kind == OP_SEAL || (op->kind == OP_MOVE && op->r.kind == RECORD_ROWS))
 			continue;
 		op->place = (struct location){ .volume = s->active->id, .at = *at };
 		op->result = plan_object(s, op);
@@ -292,14 +308,15 @@ static void run_ops(struct store *s, struct op **ops, unsigned n)
 		apply_drop(s->apply);
 		return settle(s, ops, n, rc);
 	}
-	if (at == start)
-		return apply_drop(s->apply);
-	rc = write_and_sync(s, start);
+	rc = at == start ? 0 : write_and_sync(s, start);
 	if (rc < 0) {
 		apply_drop(s->apply);
 		return settle(s, ops, n, rc);
 	}
-	count(s, n, start, at);
+	if (at > start)
+		count(s, n, start, at);
+	else if (apply_count(s->apply) == 0)
+		return apply_drop(s->apply);
 	struct position end = { .volume = s->active->id, .at = at, .batch = s->batch };
 	if (apply_write(s->apply, &end) < 0)
 		settle(s, ops, n, -EIO);
@@ -317,6 +334,7 @@ void commit_batch(void *arg, struct batch_item *first, unsigned count_)
 	struct op **ops = s->ops;
 	unsigned n = 0;
 	uint64_t bytes = 0;
+	bool seal = false;
 
 	assert(s->magic == STORE_MAGIC && count_ <= BATCH_OPS_MAX);
 	/* Moves first: they are decided by what LevelDB has, without the batch's own changes of rows. */
@@ -326,9 +344,11 @@ void commit_batch(void *arg, struct batch_item *first, unsigned count_)
 	for (struct batch_item *i = first; i; i = i->next)
 		if (container_of(i, struct op, item)->kind != OP_MOVE)
 			ops[n++] = container_of(i, struct op, item);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		bytes += op_bytes(ops[i]);
-	int rc = s->broken ? -EROFS : volume_prepare(s, bytes);
+		seal |= ops[i]->kind == OP_SEAL;
+	}
+	int rc = s->broken ? -EROFS : volume_prepare(s, bytes, seal);
 	if (rc < 0) {
 		for (unsigned i = 0; i < n; i++)
 			ops[i]->result = rc;
@@ -355,6 +375,16 @@ int space_check(struct store *s, uint64_t bytes, bool urgent)
 	return s->disk_free < reserve + bytes ? -ENOSPC : 0;
 }
 
+static void poke_if_due(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	bool due = s->bytes_since > CHECKPOINT_BYTES || s->records_since > CHECKPOINT_RECORDS ||
+		   !list_empty(&s->waste);
+	pthread_mutex_unlock(&s->lock);
+	if (due)
+		keeper_poke(s);
+}
+
 int commit_run(struct store *s, struct op *op)
 {
 	assert(s->magic == STORE_MAGIC);
@@ -367,13 +397,28 @@ int commit_run(struct store *s, struct op *op)
 	op->result = 0;
 	op->write = false;
 	batcher_run(s->batcher, &op->item);
-	if (op->result == 0) {
-		pthread_mutex_lock(&s->lock);
-		bool due = s->bytes_since > CHECKPOINT_BYTES || s->records_since > CHECKPOINT_RECORDS ||
-			   !list_empty(&s->waste);
-		pthread_mutex_unlock(&s->lock);
-		if (due)
-			keeper_poke(s);
-	}
+	if (op->result == 0)
+		poke_if_due(s);
 	return op->result;
+}
+
+int commit_run_all(struct store *s, struct op *ops, unsigned n)
+{
+	uint64_t bytes = 0;
+
+	if (s->broken)
+		return -EROFS;
+	for (unsigned i = 0; i < n; i++) {
+		ops[i].item.bytes = op_bytes(&ops[i]);
+		ops[i].item.next = i + 1 < n ? &ops[i + 1].item : NULL;
+		ops[i].result = 0;
+		ops[i].write = false;
+		bytes += ops[i].item.bytes;
+	}
+	int rc = n ? space_check(s, bytes, true) : 0;
+	if (n && rc == 0) {
+		batcher_run_all(s->batcher, &ops[0].item);
+		poke_if_due(s);
+	}
+	return rc;
 }

@@ -3,6 +3,7 @@
 
 enum {
 	STATE_MASK = 3, HAS_OFFSET = 4, HAS_META = 8, HAS_DELETE_AT = 16, IS_LARGE = 32, HAS_META_OFFSET = 64,
+	HAS_OLDEST = 128,
 	WAYS = 8,
 };
 
@@ -37,18 +38,18 @@ int index_key_parse(struct str key, struct object_id *ret)
 	return 0;
 }
 
-void expiry_key(int64_t at, const struct object_id *id, char key[EXPIRY_KEY_SIZE])
+void expiry_key(char queue, int64_t at, const struct object_id *id, char key[EXPIRY_KEY_SIZE])
 {
 	key[0] = 'v';
-	key[1] = 'x';
+	key[1] = queue;
 	put_be(key + 2, at < 0 ? 0 : (uint64_t)at, 8);
 	put_be(key + 10, id->policy, 2);
 	memcpy(key + 12, id->hash, 16);
 }
 
-int expiry_key_parse(struct str key, int64_t *ret_at, struct object_id *ret_id)
+int expiry_key_parse(char queue, struct str key, int64_t *ret_at, struct object_id *ret_id)
 {
-	if (key.n != EXPIRY_KEY_SIZE || key.p[0] != 'v' || key.p[1] != 'x')
+	if (key.n != EXPIRY_KEY_SIZE || key.p[0] != 'v' || key.p[1] != queue)
 		return -EBADMSG;
 	*ret_at = (int64_t)get_be(key.p + 2, 8);
 	ret_id->policy = (uint16_t)get_be(key.p + 10, 2);
@@ -70,7 +71,8 @@ size_t index_value(const struct index_entry *e, char value[INDEX_VALUE_MAX])
 
 	value[0] = (char)((unsigned)e->e.state | (e->e.data_ts.offset ? HAS_OFFSET : 0) | (meta ? HAS_META : 0) |
 			  (e->e.delete_at ? HAS_DELETE_AT : 0) | (e->large ? IS_LARGE : 0) |
-			  (meta && e->e.meta_ts.offset ? HAS_META_OFFSET : 0));
+			  (meta && e->e.meta_ts.offset ? HAS_META_OFFSET : 0) |
+			  (e->oldest < e->data.volume ? HAS_OLDEST : 0));
 	p = varint_write(p, e->e.data_ts.t);
 	if (e->e.data_ts.offset)
 		p = varint_write(p, e->e.data_ts.offset);
@@ -86,6 +88,8 @@ size_t index_value(const struct index_entry *e, char value[INDEX_VALUE_MAX])
 		p = varint_write(p, (uint64_t)e->e.delete_at);
 	if (e->large)
 		p = varint_write(p, e->large);
+	if (e->oldest < e->data.volume)
+		p = varint_write(p, e->data.volume - e->oldest);
 	assert(p <= value + INDEX_VALUE_MAX);
 	return (size_t)(p - value);
 }
@@ -111,7 +115,7 @@ static int get_number(struct str *s, bool set, uint64_t *ret)
 int index_value_parse(struct str s, struct index_entry *ret)
 {
 	struct index_entry e = { 0 };
-	uint64_t delete_at;
+	uint64_t delete_at, since;
 
 	if (s.n < 2)
 		return -EBADMSG;
@@ -129,8 +133,10 @@ int index_value_parse(struct str s, struct index_entry *ret)
 		    get_number(&s, flags & HAS_META_OFFSET, &e.e.meta_ts.offset) < 0 || get_location(&s, &e.meta) < 0)
 			return -EBADMSG;
 	}
-	if (get_number(&s, flags & HAS_DELETE_AT, &delete_at) < 0 || get_number(&s, flags & IS_LARGE, &e.large) < 0)
+	if (get_number(&s, flags & HAS_DELETE_AT, &delete_at) < 0 || get_number(&s, flags & IS_LARGE, &e.large) < 0 ||
+	    get_number(&s, flags & HAS_OLDEST, &since) < 0 || since > e.data.volume)
 		return -EBADMSG;
+	e.oldest = e.data.volume - (uint32_t)since;
 	e.e.delete_at = (int64_t)delete_at;
 	*ret = e;
 	return 0;

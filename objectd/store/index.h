@@ -15,6 +15,7 @@ struct index_entry {
 	struct location data;           /* the record of the PUT or DELETE */
 	struct location meta;           /* of the last POST, if any */
 	uint64_t large;                 /* the file's id; 0: packed */
+	uint32_t oldest;                /* no volume before it has a record of this object */
 };
 
 /* Journal order. */
@@ -34,9 +35,10 @@ must_check int index_key_parse(struct str key, struct object_id *ret);
 size_t index_value(const struct index_entry *e, char value[INDEX_VALUE_MAX]);
 /* 0 or -EBADMSG. */
 must_check int index_value_parse(struct str value, struct index_entry *ret);
-/* 'v', 'x', time, policy, hash. */
-void expiry_key(int64_t at, const struct object_id *id, char key[EXPIRY_KEY_SIZE]);
-must_check int expiry_key_parse(struct str key, int64_t *ret_at, struct object_id *ret_id);
+/* 'v', a letter, time, policy, hash: 'x' is the queue of objects that expire (seconds), 't' that of
+ * tombstones to be reclaimed (units of a timestamp). */
+void expiry_key(char queue, int64_t at, const struct object_id *id, char key[EXPIRY_KEY_SIZE]);
+must_check int expiry_key_parse(char queue, struct str key, int64_t *ret_at, struct object_id *ret_id);
 
 /* A bounded table of entries that were used lately. Not thread-safe: the store's lock guards it. */
 struct index_cache;

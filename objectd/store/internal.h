@@ -125,8 +125,9 @@ void volume_unpin(struct store *s, struct volume *v);
 must_check int volume_create(struct store *s, uint32_t id);
 /* Opens the last volume for appending behind its end. */
 must_check int volume_resume(struct store *s);
-/* Makes sure that bytes fit behind the active volume's end, perhaps in a new volume: 0 or -ENOSPC … */
-must_check int volume_prepare(struct store *s, uint64_t bytes);
+/* Makes sure that bytes fit behind the active volume's end, perhaps in a new volume (surely with seal):
+ * 0 or -ENOSPC … */
+must_check int volume_prepare(struct store *s, uint64_t bytes, bool seal);
 /* Cuts the allocated tail off. */
 void volume_trim(struct store *s);
 /* Forgets and unlinks a volume without live records. Lock not held. */
@@ -145,6 +146,9 @@ must_check int apply_set(struct apply *a, const struct object_id *id, const stru
 must_check int apply_rows(struct apply *a, struct str rows, uint32_t volume, bool counted);
 /* Whether LevelDB holds just this (an absent value: nothing) for key. 1, 0, or -EIO. */
 must_check int apply_row_is(struct apply *a, struct str key, struct str value);
+/* The same two questions from any thread that may block: about what has been committed. */
+must_check int row_is(struct store *s, struct buf *scratch, struct str key, struct str value);
+must_check int index_get(struct store *s, struct buf *scratch, const struct object_id *id, struct index_entry *ret);
 /* Changes gathered. */
 unsigned apply_count(const struct apply *a);
 /* Writes them to LevelDB with the new end of the journal, then to the cache and counters. */
@@ -154,7 +158,7 @@ void apply_drop(struct apply *a);
 must_check int apply_load_counters(struct store *s);
 
 /* ---- commit.c ---- */
-enum op_kind { OP_ROWS, OP_PUT, OP_DELETE, OP_POST, OP_FORGET, OP_DAMAGED, OP_MOVE };
+enum op_kind { OP_ROWS, OP_PUT, OP_DELETE, OP_POST, OP_FORGET, OP_DAMAGED, OP_MOVE, OP_RECLAIM, OP_SEAL };
 struct op {
 	struct batch_item item;
 	enum op_kind kind;
@@ -166,7 +170,7 @@ struct op {
 	struct str rows;                /* OP_ROWS */
 	bool if_absent, urgent;         /* urgent: allowed to use the reserve */
 	struct timestamp data_ts, meta_ts;      /* OP_FORGET */
-	struct location from;           /* OP_MOVE, OP_DAMAGED: where the record is now */
+	struct location from;           /* OP_MOVE, OP_DAMAGED, OP_RECLAIM: where the record is now */
 	struct location place;          /* where it was put */
 	struct index_entry before;      /* state 0: there was none */
 	bool write;                     /* decided: it goes into the journal */
@@ -174,11 +178,16 @@ struct op {
 };
 /* Runs one operation through the next batch: its result. */
 waits must_check int commit_run(struct store *s, struct op *op);
+/* The same with n of them (for housekeeping: the reserve may be used); each has its result. */
+waits must_check int commit_run_all(struct store *s, struct op *ops, unsigned n);
 void commit_batch(void *store, struct batch_item *first, unsigned count);
 /* The index entry that a record at a place stands for, given the one before (state 0: none). 1: set
  * ret; 2: remove it; 0: it changes nothing. */
 int record_effect(const struct record *r, const struct location *at, const struct index_entry *before,
 		  struct index_entry *ret);
+/* Whether the entry is of something newer, or there is none: then what removed the object at ts does not
+ * matter to the index any more. */
+bool is_past(const struct index_entry *e, struct timestamp ts);
 /* -ENOSPC when bytes more would eat into the reserve. */
 must_check int space_check(struct store *s, uint64_t bytes, bool urgent);
 

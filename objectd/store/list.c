@@ -61,7 +61,7 @@ static void expired_job(void *arg)
 	int64_t at;
 
 	for (kv_iter_seek(it, S("vx")); j->n < j->max && kv_iter_valid(it); kv_iter_next(it)) {
-		if (expiry_key_parse(kv_iter_key(it), &at, &j->ret[j->n]) < 0 || at > j->now)
+		if (expiry_key_parse('x', kv_iter_key(it), &at, &j->ret[j->n]) < 0 || at > j->now)
 			break;
 		j->n++;
 	}

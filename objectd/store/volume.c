@@ -209,11 +209,11 @@ static int allocate(struct store *s, uint64_t end)
 	return 0;
 }
 
-int volume_prepare(struct store *s, uint64_t bytes)
+int volume_prepare(struct store *s, uint64_t bytes, bool seal)
 {
 	struct volume *v = s->active;
 
-	if (v->end + bytes > s->o.volume_max && v->end > VOLUME_HEADER) {
+	if ((seal || v->end + bytes > s->o.volume_max) && v->end > VOLUME_HEADER) {
 		uint32_t id = v->id + 1;
 
 		volume_trim(s);

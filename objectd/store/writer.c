@@ -31,8 +31,8 @@ int op_record(struct store *s, struct op *op, enum record_kind kind, const struc
 	if (buf_failed(&s->scratch) || name.n > RECORD_NAME_MAX || op->r.rows.n > RECORD_ROWS_MAX)
 		return -E2BIG;
 	record_measure(&op->r);
-	/* A POST's record is written again, two words longer, when its data is known: so its metadata
-	 * must last, while the scratch buffer is the next caller's. */
+	/* A POST's record is written again, up to two words longer, when its data is known (and what removes
+	 * an object when that is): so its metadata must last, while the scratch buffer is the next caller's. */
 	op->head = xmalloc(op->r.head_len + 2 * RECORD_ALIGN);
 	record_write(&op->r, op->data.p, op->head);
 	op->meta_copy = kind == RECORD_META ? xmemdupz(op->r.meta.p, op->r.meta.n) : NULL;
