@@ -14,7 +14,8 @@
 #define FILE_BYTES_MAX (4 * GIB)
 #define RAW_BYTES_MAX (16 * GIB)
 
-enum { MAGIC_SIZE = 6, META_MAX = 4096 };
+/* The tail of format 2: an empty index's length, and two offsets. */
+enum { MAGIC_SIZE = 6, TAIL_SIZE = 24, META_MAX = 4096 };
 
 static inline void json_end(json_t *j) { json_decref(j); }
 DEFINE_AUTO(json, json_t *, json_end);
@@ -352,8 +353,10 @@ static int parse_v2(struct ring *r, struct buf *raw, struct fault *why)
 	struct str text, table;
 	int64_t width;
 
-	uint64_t at = raw->n >= MAGIC_SIZE + 24 ? be_read(raw->p + raw->n - 16, 8) : UINT64_MAX;
-	if (at > raw->n - 24 || be_read(raw->p + at, 8) > raw->n - 24 - at)
+	if (raw->n < MAGIC_SIZE + TAIL_SIZE)
+		return fault_set(why, -EINVAL, "ends within its index");
+	uint64_t at = be_read(raw->p + raw->n - 16, 8);
+	if (at > raw->n - TAIL_SIZE || be_read(raw->p + at, 8) > raw->n - TAIL_SIZE - at)
 		return fault_set(why, -EINVAL, "has no index at its end");
 	AUTO(json) index = json_of(raw->p + at + 8, (size_t)be_read(raw->p + at, 8));
 	int err = section_find(index, "swift/ring/metadata", raw, &text, why);
@@ -386,11 +389,11 @@ int ring_parse(struct str bytes, struct ring **ret, struct fault *why)
 {
 	CLEANUP(buf_done) struct buf raw = BUF(RAW_BYTES_MAX);
 	AUTO(ring) r = xcalloc(1, sizeof *r);
-	int err = unpack(bytes, &raw, why);
 
+	r->refs = 1;
+	int err = unpack(bytes, &raw, why);
 	if (err)
 		return err;
-	r->refs = 1;
 	if (raw.n < MAGIC_SIZE || memcmp(raw.p, "R1NG", 4) != 0)
 		return fault_set(why, -EINVAL, "is not a ring file (pickled rings of Swift before 1.7 are not read)");
 	r->format = (unsigned)be_read(raw.p + 4, 2);

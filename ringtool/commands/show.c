@@ -119,7 +119,6 @@ static int run(struct session *s)
 	const struct builder *b = s->builder;
 	struct ring_dev **devs;
 	struct ring_image image = builder_image(b, &devs);
-	AUTO(free) room = devs;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < image.devs_n; i++)
@@ -137,6 +136,7 @@ static int run(struct session *s)
 		printf("\nIncreased partition power (%u -> %d)\n"
 		       "Clean up on all nodes, with the newest ring, before moving on to "
 		       "finish_increase_partition_power.\n", b->part_power, b->next_part_power);
+	free(devs);
 	if (builder_weight_sum(b) == 0)
 		printf("There are no devices in this ring, or all devices have been deleted\n");
 	return EXIT_GOOD;

@@ -120,6 +120,17 @@ static void devices_replace(struct world *w, struct year *y)
 		device_add(w, slots[i]);
 }
 
+/* The worst device that is not being drained, in percent. */
+static double balance_worst(const struct world *w)
+{
+	double cell_weight = builder_weight_sum(w->b) / (double)w->b->cells, worst = 0;
+
+	builder_for_dev(d, w->b)
+		if (d->dev.weight > 0)
+			worst = MAX(worst, fabs(d->parts * cell_weight / d->dev.weight - 1));
+	return 100 * worst;
+}
+
 static int month_run(struct world *w, struct year *y, struct fault *why)
 {
 	unsigned months = w->years * 12;
@@ -136,7 +147,6 @@ static int month_run(struct world *w, struct year *y, struct fault *why)
 		return err;
 	y->moved += w->month ? moves.cells : 0;
 	y->cells = w->b->cells;
-	y->balance = moves.balance;
 	y->dispersion = w->b->dispersion;
 	y->seconds += (double)(clock_mono_ns() - begin) / 1e9;
 	w->month++;
@@ -162,7 +172,7 @@ static void year_print(const struct world *w, unsigned number, const struct year
 static int world_run(struct world *w)
 {
 	struct fault why;
-	double seconds = 0, worst = 0;
+	double seconds = 0;
 	uint64_t moved = 0;
 
 	printf("%u devices in %u regions of %u zones, growing to %u in %u years; %g replicas, 2^%u partitions\n",
@@ -177,10 +187,10 @@ static int world_run(struct world *w)
 		for (unsigned i = 0; i < 12; i++)
 			if (month_run(w, &y, &why) < 0)
 				return command_failed("year %u: %s", year + 1, why.text);
+		y.balance = balance_worst(w);
 		year_print(w, year + 1, &y);
 		seconds += y.seconds;
 		moved += y.moved;
-		worst = MAX(worst, y.balance);
 		if (builder_validate(w->b, &why) < 0)
 			return command_failed("year %u: %s", year + 1, why.text);
 	}
