@@ -87,15 +87,22 @@ static int check_account_acl(struct request *req, struct fault *why)
 	return rc;
 }
 
+/* In Swift's form (format_acl): no blanks, sorted keys, ASCII; an empty object removes. */
 static void store_account_acl(struct request *req)
 {
 	struct str text = headers_get_lit(&req->headers, "X-Account-Access-Control");
 
 	if (!text.p)
 		return;
-	text = arena_str(req->arena, text);
+	json_t *acl = text.n ? json_loadb(text.p, text.n, 0, NULL) : NULL;
+	char *plain = json_object_size(acl) ?
+			      json_dumps(acl, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) :
+			      NULL;
+
 	headers_remove(&req->headers, S("X-Account-Access-Control"));
-	headers_set(&req->headers, S("X-Account-Sysmeta-Core-Access-Control"), text);
+	headers_set(&req->headers, S("X-Account-Sysmeta-Core-Access-Control"), str_from(plain ? plain : ""));
+	free(plain);
+	json_decref(acl);
 }
 
 static bool has_group(struct str groups, struct str group)
