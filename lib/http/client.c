@@ -253,7 +253,7 @@ static int build_head(struct exchange *x, struct str method, struct str target, 
 
 		if (header_is_framing(f->name))
 			continue;
-		if (!header_name_valid(f->name) || !header_value_valid(f->value))
+		if (!field_name_ok(f->name) || !header_value_valid(f->value))
 			return -EINVAL;
 		buf_add_str(b, f->name);
 		buf_add_lit(b, ": ");
@@ -359,7 +359,7 @@ int exchange_send_end(struct exchange *x, const struct headers *trailers)
 	for (unsigned i = 0; trailers && i < trailers->n; i++) {
 		const struct header *f = &trailers->v[i];
 
-		if (!header_name_valid(f->name) || !header_value_valid(f->value))
+		if (!field_name_ok(f->name) || !header_value_valid(f->value))
 			return -EINVAL;
 		buf_addf(&text, "%.*s: %.*s\r\n", STR(f->name), STR(f->value));
 	}

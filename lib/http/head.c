@@ -80,7 +80,7 @@ static int on_field(llhttp_t *p, const char *at, size_t n)
 {
 	struct head *h = p->data;
 
-	h->field = str_of(at, n);
+	h->field = str_of(at + h->offset, n);
 	h->value = STR_NONE;
 	return 0;
 }
@@ -90,6 +90,7 @@ static int on_value(llhttp_t *p, const char *at, size_t n)
 	struct head *h = p->data;
 
 	/* The whole head is there, so the pieces of a value are neighbours. */
+	at += h->offset;
 	h->value = h->value.p ? str_of(h->value.p, (size_t)(at + n - h->value.p)) : str_of(at, n);
 	return 0;
 }
@@ -131,10 +132,30 @@ static const llhttp_t *behind_start_line(llhttp_type_t type)
 	return p;
 }
 
-static int parse_fields(struct head *h, struct str fields, llhttp_type_t type)
+/* Swift's users name their metadata in any language, which llhttp refuses: it gets a copy with other
+ * letters instead. No name that means something to it has a 'z'. */
+static struct str mask_utf8(struct arena *a, struct str s)
+{
+	unsigned char any = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		any |= (unsigned char)s.p[i];
+	if (any < 128)
+		return s;
+	struct str copy = arena_str(a, s);
+
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 128)
+			((char *)copy.p)[i] = 'z';
+	return copy;
+}
+
+static int parse_fields(struct head *h, struct str original, llhttp_type_t type)
 {
 	llhttp_t parser = *behind_start_line(type);
+	struct str fields = mask_utf8(h->headers->arena, original);
 
+	h->offset = original.p - fields.p;
 	parser.data = h;
 	h->field = h->value = STR_NONE;
 	llhttp_errno_t e = llhttp_execute(&parser, fields.p, fields.n);
@@ -151,7 +172,7 @@ static const char *bad_value(const struct headers *h)
 	for (unsigned i = 0; i < h->n; i++) {
 		struct str v = h->v[i].value;
 
-		if (!header_name_valid(h->v[i].name))
+		if (!field_name_ok(h->v[i].name))
 			return "a header's name is not a token";
 		for (size_t k = 0; k < v.n; k++)
 			if ((unsigned char)v.p[k] < ' ' && v.p[k] != '\t')
@@ -262,6 +283,8 @@ static int parse_target(struct request *req, struct str t, struct str *ret_autho
 		return refuse(why, 400, "the request target is neither a path nor a URL");
 	ssize_t mark = str_chr(t, '?');
 
+	if (mark == 0)
+		return refuse(why, 400, "the request target has no path");
 	req->target = t;
 	req->path = mark < 0 ? t : str_head(t, (size_t)mark);
 	req->query = mark < 0 ? STR_NONE : str_skip(t, (size_t)mark + 1);

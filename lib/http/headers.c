@@ -1,5 +1,5 @@
 /* Sets of header fields: an array in the arena, searched from the front. */
-#include "lib/http/headers.h"
+#include "lib/http/internal.h"
 
 enum { FIRST_CAP = 16 };
 
@@ -188,6 +188,14 @@ bool header_name_valid(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++)
 		if (!token_char[(unsigned char)name.p[i]])
+			return false;
+	return name.n > 0;
+}
+
+bool field_name_ok(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!token_char[(unsigned char)name.p[i]] && (unsigned char)name.p[i] < 128)
 			return false;
 	return name.n > 0;
 }

@@ -44,6 +44,7 @@ struct head {
 	struct str reason;
 	const char *error;
 	struct str field, value;        /* being collected */
+	ptrdiff_t offset;               /* from what llhttp reads to the head's own bytes */
 };
 
 /* Parses a complete head, whose bytes outlive h->headers: 0, or -EBADMSG with the reason. */
@@ -99,6 +100,8 @@ bool incoming_finish(struct incoming *in);
 
 /* Text of the Date header for now. */
 struct str http_date_now(void);
+/* A token, or one with UTF-8 in it, as names of metadata may have. */
+bool field_name_ok(struct str name);
 /* Headers that the framing owns: Content-Length, Transfer-Encoding, Connection, Keep-Alive. */
 bool header_is_framing(struct str name);
 /* "1a2b\r\n" into text: its length. */

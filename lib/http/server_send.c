@@ -66,7 +66,7 @@ static char *put_connection(char *p, const struct http_exchange *x)
 /* Fields whose bytes would end the field early are left out: they would be read as other fields. */
 static bool can_send(const struct header *h)
 {
-	return header_name_valid(h->name) && header_value_valid(h->value) && !header_is_framing(h->name);
+	return field_name_ok(h->name) && header_value_valid(h->value) && !header_is_framing(h->name);
 }
 
 static void build_head(struct sender *s)

@@ -1,6 +1,7 @@
 /* Cost of lib/http's server per request: one process answers a fixed body (and takes what is PUT), a
  * forked client keeps N connections busy. Usage: http_echo [connections [seconds [body bytes [port]]]]; with SERVE=1 in
- * the environment only the server runs, for another client or for strace. */
+ * the environment only the server runs, for another client or for strace; with CLIENT=1 only the client,
+ * for another server. */
 #include "lib/http/server.h"
 
 #include <arpa/inet.h>
@@ -75,7 +76,7 @@ static size_t response_size(char *buf, size_t size)
 	return n;
 }
 
-static void client(int out)
+static long client(void)
 {
 	size_t size = B.body.n + 4096;
 	char *buf = xmalloc(size);
@@ -111,9 +112,7 @@ static void client(int out)
 			send_request(fd);
 		}
 	}
-	if (write(out, &done, sizeof done) != sizeof done)
-		exit(1);
-	_exit(0);
+	return done;
 }
 
 /* ---- the server ---- */
@@ -185,11 +184,17 @@ int main(int argc, char **argv)
 		serve();
 		return 0;
 	}
+	if (getenv("CLIENT")) {
+		printf("%ld requests\n", client());
+		return 0;
+	}
 	if (pipe(p) < 0)
 		return 1;
 	pid_t child = fork();
-	if (child == 0)
-		client(p[1]);
+	if (child == 0) {
+		done = client();
+		_exit(write(p[1], &done, sizeof done) != sizeof done);
+	}
 	uv_signal_init(tasks_loop(), &sig);
 	uv_signal_start(&sig, on_child, SIGCHLD);
 	serve();

@@ -30,7 +30,7 @@ static void check_accepted(const struct request *req, const struct head *h)
 	assert(req->path.n > 0 && req->target.n >= req->path.n && req->method_name.n > 0);
 	assert(req->minor <= 1 && req->headers.n <= limits.headers_max + 1);
 	for (unsigned i = 0; i < req->headers.n; i++) {
-		assert(header_name_valid(req->headers.v[i].name));
+		assert(field_name_ok(req->headers.v[i].name));
 		assert(header_value_valid(req->headers.v[i].value));
 	}
 	assert((h->framing == BODY_CHUNKED) == req->chunked);

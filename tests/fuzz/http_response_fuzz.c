@@ -18,7 +18,7 @@ static void parse(struct str text, const struct head_scan *scan, bool head_reque
 	assert(h.framing != BODY_UNTIL_CLOSE || !h.keep_alive);
 	assert(!head_request || h.framing == BODY_NONE);
 	for (unsigned i = 0; i < headers.n; i++) {
-		assert(header_name_valid(headers.v[i].name));
+		assert(field_name_ok(headers.v[i].name));
 		assert(header_value_valid(headers.v[i].value));
 	}
 }

@@ -88,6 +88,15 @@ waits static void answer_slowly(struct request *req, struct response *res)
 	respond_text(res, 200, "slept\n");
 }
 
+/* Sends back the request's metadata. */
+static void respond_names(struct request *req, struct response *res)
+{
+	respond_status(res, 204);
+	for (unsigned i = 0; i < req->headers.n; i++)
+		if (str_istarts(req->headers.v[i].name, S("x-")))
+			headers_add(&res->headers, req->headers.v[i].name, req->headers.v[i].value);
+}
+
 waits static void handle(void *arg, struct request *req, struct response *res)
 {
 	(void)arg;
@@ -108,6 +117,8 @@ waits static void handle(void *arg, struct request *req, struct response *res)
 		respond_status(res, 204);
 	else if (str_eq(req->path, S("/304")))
 		respond(res, 304, S("text/plain"), S("never sent"));
+	else if (str_eq(req->path, S("/names")))
+		respond_names(req, res);
 	else if (str_eq(req->path, S("/host")))
 		respond_text(res, 200, "%.*s", STR(headers_get(&req->headers, S("Host"))));
 	else
@@ -370,6 +381,9 @@ waits static void forms_that_are_accepted(void)
 		     "hello /\xc3\xa9\n");
 	expect_holds(wire_talk(T.port, "GET /x HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\n\r\n"),
 		     "hello /x\n");
+	expect_holds(wire_talk(T.port, "POST /names HTTP/1.1\r\nX-Meta-\xc3\xa9t\xc3\xa9: \xe0\xb8\x92 x\r\nX-A: b\r\n"
+				       "Connection: close\r\n\r\n"),
+		     "\r\nX-Meta-\xc3\xa9t\xc3\xa9: \xe0\xb8\x92 x\r\nX-A: b\r\n");
 	expect_holds(wire_talk(T.port, "GET /a//b/../c HTTP/1.1\r\nConnection: close\r\n\r\n"), "hello /a//b/../c\n");
 	wire_talk(T.port, "REPLICATE /x HTTP/1.1\r\nConnection: close\r\n\r\n");
 	assert(strcmp(T.last_method, "REPLICATE") == 0);
