@@ -110,6 +110,10 @@ void conf_value_range(const struct conf_option *o, struct buf *to)
 		return;
 	}
 	add_bound(o, o->min, to);
+	if (o->max == INT64_MAX) {
+		buf_add_lit(to, " or more");
+		return;
+	}
 	buf_add_lit(to, " to ");
 	add_bound(o, o->max, to);
 }

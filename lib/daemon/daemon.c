@@ -130,18 +130,19 @@ static int check_addresses(struct master *m, struct fault *why)
 	return 0;
 }
 
-static void print_reference(const struct master *m)
+/* own: without the sections that several programs read. */
+static void print_reference(const struct master *m, bool own)
 {
 	CLEANUP(buf_done) struct buf text = BUF(MIB);
 
 	buf_addf(&text, "# %s\n\n%s\n", m->ops->program, m->ops->help);
-	conf_reference(&m->spec, m->ops->describes_common, &text);
+	conf_reference(&m->spec, !own, &text);
 	fwrite(text.p, 1, text.n, stdout);
 }
 
 struct options {
 	const char *conf;
-	bool check, reference, version, with_parent, help;
+	bool check, reference, own, version, with_parent, help;
 	int ready_fd;
 };
 
@@ -153,7 +154,8 @@ static int usage(const struct daemon_ops *ops, FILE *to)
 		"  --conf FILE               configuration (default: "
 		"/etc/needletail/needletail.conf)\n"
 		"  --check-config            say whether the configuration is good, and end\n"
-		"  --print-config-reference  every section and key, as Markdown\n"
+		"  --print-config-reference  every section and key, as Markdown; =own: without those\n"
+		"                            that several programs read\n"
 		"  --ready-fd N              write \"ready\" to this descriptor when requests are "
 		"answered\n"
 		"  --with-parent             stop when the process that started this one ends\n"
@@ -171,7 +173,7 @@ static int read_options(int argc, char **argv, struct options *o)
 	static const struct option known[] = {
 		{ "conf", required_argument, NULL, CONF },
 		{ "check-config", no_argument, NULL, CHECK },
-		{ "print-config-reference", no_argument, NULL, REFERENCE },
+		{ "print-config-reference", optional_argument, NULL, REFERENCE },
 		{ "ready-fd", required_argument, NULL, READY_FD },
 		{ "with-parent", no_argument, NULL, WITH_PARENT },
 		{ "version", no_argument, NULL, VERSION },
@@ -189,8 +191,10 @@ static int read_options(int argc, char **argv, struct options *o)
 			o->ready_fd = (int)fd;
 		else if (c == CHECK)
 			o->check = true;
-		else if (c == REFERENCE)
+		else if (c == REFERENCE && !optarg)
 			o->reference = true;
+		else if (c == REFERENCE && strcmp(optarg, "own") == 0)
+			o->reference = o->own = true;
 		else if (c == WITH_PARENT)
 			o->with_parent = true;
 		else if (c == VERSION)
@@ -286,7 +290,7 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 		return 0;
 	}
 	if (o.reference) {
-		print_reference(&m);
+		print_reference(&m, o.own);
 		return 0;
 	}
 	d.conf_path = absolute(o.conf);

@@ -1,7 +1,7 @@
 /* The skeleton of a server program: options, configuration, a master process that forks workers
  * and starts them again when they die, signals, readiness.
  *
- *	needletail-x --conf FILE [--check-config] [--version] [--print-config-reference]
+ *	needletail-x --conf FILE [--check-config] [--version] [--print-config-reference[=own]]
  *	             [--ready-fd N] [--with-parent]
  *
  * The master reads the configuration, claims nothing but memory, forks, and waits. Each worker
@@ -62,8 +62,6 @@ struct daemon_ops {
 	/* In a task of the worker, after conf_load: takes over what can change. May be NULL. (It
 	 * waits.) */
 	int (*worker_reload)(struct daemon *d, struct fault *why);
-	/* Its reference also describes the sections that several programs read. */
-	bool describes_common;
 	/* The program goes on while some worker cannot start (a broken disk): it is tried again. */
 	bool workers_optional;
 };

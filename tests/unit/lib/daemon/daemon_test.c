@@ -97,7 +97,7 @@ waits static int toy_reload(struct daemon *d, struct fault *why)
 static const struct daemon_ops toy = {
 	.program = "toy", .help = "A toy.", .add_conf = toy_add_conf, .prepare = toy_prepare,
 	.address = toy_address, .worker_start = toy_start, .worker_stop = toy_stop,
-	.worker_reload = toy_reload, .describes_common = true,
+	.worker_reload = toy_reload,
 };
 static struct daemon_ops toy_optional;
 
@@ -444,6 +444,8 @@ static void options(void **state)
 	assert_int_equal(run_option("", "--print-config-reference"), 0);
 	assert_non_null(strstr(output.p, "# toy\n\nA toy.\n\n## [cluster]\n"));
 	assert_non_null(strstr(output.p, "| `workers` | number, 1 to 8 | `2` | Processes. |\n"));
+	assert_int_equal(run_option("", "--print-config-reference=own"), 0);
+	assert_non_null(strstr(output.p, "# toy\n\nA toy.\n\n## [toy]\n"));
 }
 
 static int setup(void **state)
