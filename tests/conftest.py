@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from tests.harness.cluster import SAIO_CONF, Cluster  # noqa: E402  (after the path is set)
 
 LIMIT_S = 120
-LOG_TAIL = 200      # lines of each cluster's logs shown with a failing test
+LOG_TAIL = 40       # lines of each log shown with a failing test
 _clusters = []      # those that run
 
 
@@ -30,11 +30,12 @@ def _start(**kw):
         raise
 
 
-def _end(c):
+def _end(c, shared=False):
     """Stops and removes; what it reports while stopping (leaks) fails as well."""
     _clusters.remove(c)
     marks = c.log_marks()
     try:
+        assert not shared or c.is_running(), "the cluster ended by itself:\n" + c.log()
         c.stop()
         lines = c.bugs(marks)
         assert not lines, "bugs reported while stopping:\n" + c.log(marks)
@@ -47,7 +48,7 @@ def cluster():
     """A cluster with docs/operate/saio.conf, one for all tests that do not break it."""
     c = _start(conf=SAIO_CONF)
     yield c
-    _end(c)
+    _end(c, shared=True)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def default_cluster():
     """A cluster as `make run` starts it when no configuration is named."""
     c = _start(conf=None)
     yield c
-    _end(c)
+    _end(c, shared=True)
 
 
 @pytest.fixture
@@ -145,7 +146,6 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.failed:
         for c in _clusters:
-            lines = c.log(getattr(item, "log_marks", {}).get(c)).splitlines()
-            if lines:
-                report.sections.append(("cluster at %s" % c.endpoint,
-                                        "\n".join(lines[-LOG_TAIL:])))
+            text = c.log(getattr(item, "log_marks", {}).get(c), LOG_TAIL)
+            if text:
+                report.sections.append(("cluster at %s" % c.endpoint, text))

@@ -232,18 +232,22 @@ def plan_of(args, peers):
     return {w: row for w, row in plan.items() if row}
 
 
-def start_in_parallel(servers):
+def start_all(peers, cluster):
+    """Peers beside each other; why some could not start."""
     failed = []
 
-    def start(server):
+    def start(name, server):
         try:
             server.start()
         except Exception as e:      # whatever it is, the others are stopped and it is told
-            failed.append("%s does not start: %s" % (getattr(server, "name", US), e))
+            failed.append("%s does not start: %s" % (name, e))
 
-    threads = [threading.Thread(target=start, args=(s,)) for s in servers]
+    threads = [threading.Thread(target=start, args=(p.name, p)) for p in peers]
     for t in threads:
         t.start()
+    if cluster:
+        # By this thread: the launcher ends with the thread that started it.
+        start(US, cluster)
     for t in threads:
         t.join()
     return failed
@@ -251,6 +255,7 @@ def start_in_parallel(servers):
 
 def main():
     args = parse_args()
+    os.environ["NEEDLETAIL_BIN"] = os.path.abspath(args.bin)
     folder = tempfile.mkdtemp(prefix="needletail-bench-")
     peers = [Peer(n, folder) for n in args.peers.split(",") if n and Peer.is_installed(n)]
     bench = Bench(args)
@@ -265,7 +270,7 @@ def main():
         else:
             cluster = Cluster(conf=SAIO_CONF)
             bench.servers[US] = (cluster.port, [])
-        for text in start_in_parallel(peers + ([cluster] if cluster else [])):
+        for text in start_all(peers, cluster):
             bench.fail(text)
         for p in peers:
             bench.servers[p.name] = (p.port, p.options)

@@ -26,6 +26,7 @@ class ClusterError(Exception):
 
 
 def _die_with_parent():
+    """With the thread that started it, so start clusters from a thread that lives on."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -42,7 +43,7 @@ class Process:
 
     @property
     def line(self):
-        return " ".join(self.args)
+        return " ".join(self.args).rstrip()
 
     def status_kib(self, name="VmRSS"):
         """A line of /proc/PID/status, in KiB."""
@@ -162,7 +163,9 @@ class Cluster:
 
     def kill(self, pattern, how=signal.SIGKILL):
         """Signals every process of the cluster whose command line contains the pattern (the
-        launcher is not one of them). Returns how many."""
+        launcher is not one of them). Returns how many. "needletail-objectd: d1" is the worker of
+        one device, "needletail-objectd: " all of them, "needletail-proxy: 0" one of the proxy;
+        without the colon the master is meant too, whose end makes the launcher stop the rest."""
         return self._kill(self.processes(pattern), how)
 
     def kill_all(self):
@@ -250,13 +253,15 @@ class Cluster:
         """Where the logs end now; for log(since=…)."""
         return {path: os.path.getsize(path) for path in self.log_files()}
 
-    def log(self, since=None):
-        """The text of all logs, from the marks on."""
+    def log(self, since=None, lines=None):
+        """The text of all logs, from the marks on; of each log the last lines."""
         texts = []
         for path in self.log_files():
             with open(path, "rb") as f:
                 f.seek((since or {}).get(path, 0))
                 text = f.read().decode(errors="replace")
+            if lines:
+                text = "".join(text.splitlines(keepends=True)[-lines:])
             if text:
                 texts.append("== %s\n%s" % (path, text))
         return "".join(texts)
