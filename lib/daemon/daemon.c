@@ -26,6 +26,9 @@ static const struct conf_option cluster_options[] = {
 		"sections here."),
 	OPT_DURATION(struct daemon_conf, stop_timeout, "10s", 0, 3600000,
 		     "How long requests that are under way may take when a program is stopped."),
+	OPT_DURATION(struct daemon_conf, restart_pause_max, "30s", 0, 3600000,
+		     "A worker that keeps dying is started again at once, then after pauses that "
+		     "double from 1 s up to this."),
 	OPT_END,
 };
 static const struct conf_section cluster_section = {

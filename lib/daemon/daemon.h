@@ -77,6 +77,7 @@ struct daemon_conf {
 	const char *ring_dir;           /* absolute */
 	const char *swift_conf;         /* NULL, or what replaces [swift-hash] and policies */
 	uint64_t stop_timeout;          /* ms */
+	uint64_t restart_pause_max;     /* ms */
 };
 const struct daemon_conf *daemon_conf(void);
 /* path itself when absolute, else home/path; from an allocation that is never freed (start

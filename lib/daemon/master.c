@@ -163,8 +163,8 @@ static void plan_restart(struct master *m, struct worker *w, const char *how)
 	w->restart_ms = now + w->pause_ms;
 	log_error("worker %s (process %d) %s; starting it again%s%.0d%s", w->name, (int)w->pid, how,
 		  w->pause_ms ? " in " : "", (int)(w->pause_ms / 1000), w->pause_ms ? " s" : "");
-	w->pause_ms =
-		w->pause_ms ? MIN(2 * w->pause_ms, (unsigned)PAUSE_MAX_MS) : (unsigned)PAUSE_MIN_MS;
+	w->pause_ms = w->pause_ms ? 2 * w->pause_ms : (unsigned)PAUSE_MIN_MS;
+	w->pause_ms = (unsigned)MIN((uint64_t)w->pause_ms, daemon_conf()->restart_pause_max);
 	(void)m;
 }
 

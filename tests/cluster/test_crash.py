@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.harness import swift
+from tests.harness.cluster import SAIO_CONF
 
 WRITERS = 6
 SECONDS = float(os.environ.get("NEEDLETAIL_CRASH_SECONDS", "40"))
@@ -74,7 +75,7 @@ class Writer(threading.Thread):
 
 
 def check(cluster, container, writers):
-    client = cluster.client("tester")
+    client = connect(cluster)
     wrong, live, open_names = [], set(), set()
     for w in writers:
         for name, states in w.states.items():
@@ -120,9 +121,29 @@ def workers(cluster):
     return [p for p in ours if p.parent in masters]
 
 
+def restless(folder):
+    """The usual configuration, with workers that are started again soon however often they die."""
+    with open(SAIO_CONF) as f:
+        text = f.read()
+    assert "[cluster]" in text
+    conf = folder / "restless.conf"
+    conf.write_text(text.replace("[cluster]", "[cluster]\nrestart_pause_max = 100ms"))
+    return str(conf)
+
+
+def connect(cluster):
+    """A client, as soon as a proxy worker is there."""
+    for _ in range(300):
+        try:
+            return cluster.client("tester")
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.1)
+    raise AssertionError("no proxy answers")
+
+
 @pytest.mark.limit_s(int(SECONDS) * 3 + 120)
-def test_kill_any_process_under_load(make_cluster):
-    cluster = make_cluster()
+def test_kill_any_process_under_load(make_cluster, tmp_path):
+    cluster = make_cluster(conf=restless(tmp_path))
     client = cluster.client("tester")
     container = "crash"
     assert client.put(container).status == 201
