@@ -79,16 +79,17 @@ def check(cluster, container, writers):
     wrong, live, open_names = [], set(), set()
     for w in writers:
         for name, states in w.states.items():
-            res = get(client, container + "/" + name)
+            res = get(client, container + "/" + name)      # of the newest replica
             if res.status == 404:
                 found = None
             else:
                 found = next((s for s in states if s and len(res.body) == s[1] and
-                              body_of(name, *s) == res.body), "other bytes")
+                              body_of(name, *s) == res.body),
+                             "other bytes of %s" % res.headers["X-Timestamp"])
                 if res.headers["Etag"] != swift.md5(res.body):
                     wrong.append("%s: ETag and bytes differ" % name)
             if found not in states:
-                wrong.append("%s is %s; it may be %s" % (name, found, states))
+                wrong.append("%s is %s; it may be %s" % (name, found or res, states))
             if len(states) > 1:
                 open_names.add(name)
             if found is not None:
@@ -105,7 +106,7 @@ def get(client, path):
     """GET, waiting for devices that are just starting again."""
     for _ in range(100):
         try:
-            res = client.get(path)
+            res = client.get(path, headers={"X-Newest": "true"})
             if res.status in (200, 404):
                 return res
         except (OSError, http.client.HTTPException):
