@@ -1,5 +1,5 @@
-/* A body is pulled: whoever wants bytes asks for the next chunk. Request and response bodies are the
- * same thing; a middleware that changes a body wraps it. */
+/* A body is pulled: whoever wants bytes asks for the next chunk. Request and response bodies are
+ * the same thing; a middleware that changes a body wraps it. */
 #pragma once
 #include "lib/base/buf.h"
 #include "lib/http/headers.h"
@@ -37,7 +37,8 @@ waits static inline void body_close(struct body *b)
 struct body *body_empty(struct arena *a);
 /* One chunk, whose bytes outlive the body. */
 struct body *body_bytes(struct arena *a, struct str bytes);
-/* Pulls everything into to (bounded by its limit): 0, a body's error, or -EFBIG beyond the limit. */
+/* Pulls everything into to (bounded by its limit): 0, a body's error, or -EFBIG beyond
+ * the limit. */
 waits must_check int body_read_all(struct body *b, struct buf *to);
 /* Pulls and drops up to max bytes: 0 when the end came, -EFBIG when it did not, or an error. */
 waits must_check int body_drain(struct body *b, uint64_t max);

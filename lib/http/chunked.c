@@ -1,5 +1,5 @@
-/* The chunked transfer coding (RFC 9112 7.1). llhttp's decoder is not used: its older versions refuse
- * quoted chunk extensions, which are to be ignored. */
+/* The chunked transfer coding (RFC 9112 7.1). llhttp's decoder is not used: its older versions
+ * refuse quoted chunk extensions, which are to be ignored. */
 #include "lib/http/internal.h"
 
 enum {
@@ -71,7 +71,8 @@ static int trailer_line(struct chunked *d, struct str line)
 
 	if (colon <= 0 || d->trailers->n >= d->trailers_max)
 		return -EBADMSG;
-	struct str name = str_head(line, (size_t)colon), value = str_trim(str_skip(line, (size_t)colon + 1));
+	struct str name = str_head(line, (size_t)colon),
+		   value = str_trim(str_skip(line, (size_t)colon + 1));
 
 	if (!header_name_valid(name) || !header_value_valid(value))
 		return -EBADMSG;

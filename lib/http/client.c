@@ -1,5 +1,5 @@
-/* The HTTP client: exchanges, and the connections that wait for the next one. A struct exchange stays
- * with its connection: pooled, it is the pool's entry. */
+/* The HTTP client: exchanges, and the connections that wait for the next one. A struct exchange
+ * stays with its connection: pooled, it is the pool's entry. */
 #include "lib/http/client.h"
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
@@ -101,7 +101,8 @@ void http_client_free(struct http_client *c)
 	free(c);
 }
 
-/* Whatever comes on an idle connection ends it: its close, its timeout, or bytes nobody asked for. */
+/* Whatever comes on an idle connection ends it: its close, its timeout, or bytes nobody
+ * asked for. */
 static void on_idle_event(void *arg, struct conn *c, bool timed_out)
 {
 	struct exchange *x = arg;
@@ -115,7 +116,8 @@ static void on_idle_event(void *arg, struct conn *c, bool timed_out)
 static struct peer *peer_of(struct http_client *c, const struct http_address *to)
 {
 	char key[KEY_MAX];
-	int n = snprintf(key, sizeof key, "%s %u %d %s", to->ip, to->port, to->tls, to->host ? to->host : "");
+	int n = snprintf(key, sizeof key, "%s %u %d %s", to->ip, to->port, to->tls,
+			 to->host ? to->host : "");
 	struct str k = str_of(key, MIN((size_t)n, sizeof key - 1));
 	struct peer *p = map_get(c->peers, k);
 
@@ -200,8 +202,8 @@ void exchange_end(struct exchange *x)
 		return;
 	assert(x->magic == EXCHANGE_MAGIC && x->client->busy > 0);
 	x->client->busy--;
-	bool reusable = x->conn && x->sent && x->received && incoming_finish(&x->in) && x->keep_alive &&
-			!conn_is_dead(x->conn) && conn_data(x->conn).n == 0 &&
+	bool reusable = x->conn && x->sent && x->received && incoming_finish(&x->in) &&
+			x->keep_alive && !conn_is_dead(x->conn) && conn_data(x->conn).n == 0 &&
 			x->peer->idle_n < x->client->o.idle_max;
 
 	if (!reusable) {
@@ -234,8 +236,8 @@ static void add_host(struct buf *b, const struct http_address *to)
 }
 
 /* 0, or -EINVAL for what would not be one request. */
-static int build_head(struct exchange *x, struct str method, struct str target, const struct headers *h,
-		      int64_t content_length)
+static int build_head(struct exchange *x, struct str method, struct str target,
+		      const struct headers *h, int64_t content_length)
 {
 	struct buf *b = &x->head;
 
@@ -376,8 +378,8 @@ int exchange_send_end(struct exchange *x, const struct headers *trailers)
 /* ---- receiving ---- */
 
 /* The next head, as bytes in the arena. */
-waits static int read_head(struct exchange *x, struct arena *arena, uint64_t until_ms, struct head_scan *scan,
-			   struct str *ret)
+waits static int read_head(struct exchange *x, struct arena *arena, uint64_t until_ms,
+			   struct head_scan *scan, struct str *ret)
 {
 	static const struct head_limits limits = { LINE_MAX_, LINE_MAX_, HEADERS_MAX };
 	struct refusal why;
@@ -387,7 +389,8 @@ waits static int read_head(struct exchange *x, struct arena *arena, uint64_t unt
 		uint64_t now = clock_mono_ms();
 		struct str begin = str_head(conn_data(x->conn), 5);
 
-		if (!str_starts(S("HTTP/"), begin))     /* something else speaks: do not wait for its end */
+		/* Something else speaks: its end is not waited for. */
+		if (!str_starts(S("HTTP/"), begin))
 			return -EBADMSG;
 		int rc = now < until_ms ? conn_fill(x->conn, until_ms - now) : -ETIMEDOUT;
 
@@ -419,7 +422,8 @@ waits static int read_head_again(struct exchange *x, struct arena *arena, uint64
 	return rc < 0 ? rc : read_head(x, arena, until_ms, scan, ret);
 }
 
-static void response_fill(struct exchange *x, struct arena *arena, struct head *h, struct response *res)
+static void response_fill(struct exchange *x, struct arena *arena, struct head *h,
+			  struct response *res)
 {
 	res->status = h->status;
 	res->reason = h->reason;
@@ -429,7 +433,8 @@ static void response_fill(struct exchange *x, struct arena *arena, struct head *
 	res->close = !h->keep_alive;
 }
 
-int exchange_receive(struct exchange *x, struct arena *arena, bool head_request, struct response *res)
+int exchange_receive(struct exchange *x, struct arena *arena, bool head_request,
+		     struct response *res)
 {
 	uint64_t until_ms = clock_mono_ms() + x->response_ms;
 

@@ -1,5 +1,6 @@
-/* Heads of messages: the lines are found and checked here, llhttp splits the headers. The start line is
- * ours: llhttp knows neither all methods that Swift uses nor the statuses that Swift answers. */
+/* Heads of messages: the lines are found and checked here, llhttp splits the headers. The start
+ * line is ours: llhttp knows neither all methods that Swift uses nor the statuses that Swift
+ * answers. */
 #include "lib/http/llhttp_names.h"
 #include "lib/http/internal.h"
 
@@ -13,7 +14,8 @@ static int refuse(struct refusal *why, int status, const char *text)
 
 /* ---- finding the end ---- */
 
-static int check_line(struct head_scan *s, struct str line, const struct head_limits *l, struct refusal *why)
+static int check_line(struct head_scan *s, struct str line, const struct head_limits *l,
+		      struct refusal *why)
 {
 	if (memchr(line.p, '\r', line.n))
 		return refuse(why, 400, "a line holds a CR");
@@ -22,13 +24,15 @@ static int check_line(struct head_scan *s, struct str line, const struct head_li
 	if (s->lines == 0)
 		return 0;
 	if (line.p[0] == ' ' || line.p[0] == '\t')
-		return refuse(why, 400, "a header begins with a blank (folded lines are not accepted)");
+		return refuse(why, 400,
+			      "a header begins with a blank (folded lines are not accepted)");
 	if (s->lines > l->headers_max)
 		return refuse(why, 431, "too many headers");
 	return 0;
 }
 
-static int check_length(const struct head_scan *s, size_t n, const struct head_limits *l, struct refusal *why)
+static int check_length(const struct head_scan *s, size_t n, const struct head_limits *l,
+			struct refusal *why)
 {
 	if (s->lines == 0 && n > l->start_line_max)
 		return refuse(why, 414, "the request line is too long");
@@ -37,7 +41,8 @@ static int check_length(const struct head_scan *s, size_t n, const struct head_l
 	return 0;
 }
 
-ssize_t head_scan(struct head_scan *s, struct str data, const struct head_limits *l, struct refusal *why)
+ssize_t head_scan(struct head_scan *s, struct str data, const struct head_limits *l,
+		  struct refusal *why)
 {
 	for (;;) {
 		size_t from = MAX(s->seen, s->line);
@@ -132,8 +137,8 @@ static const llhttp_t *behind_start_line(llhttp_type_t type)
 	return p;
 }
 
-/* Swift's users name their metadata in any language, which llhttp refuses: it gets a copy with other
- * letters instead. No name that means something to it has a 'z'. */
+/* Swift's users name their metadata in any language, which llhttp refuses: it gets a copy with
+ * other letters instead. No name that means something to it has a 'z'. */
 static struct str mask_utf8(struct arena *a, struct str s)
 {
 	unsigned char any = 0;
@@ -257,12 +262,15 @@ static int parse_method(struct request *req, struct str m, struct refusal *why)
 /* The authority of an absolute URI replaces Host (RFC 9112 3.2.2): it is returned, or absent. */
 static struct str strip_authority(struct request *req, struct str *target)
 {
-	size_t scheme = str_istarts(*target, S("http://")) ? 7 : str_istarts(*target, S("https://")) ? 8 : 0;
+	size_t scheme = 0, n = 0;
 
-	if (scheme == 0)
+	if (str_istarts(*target, S("http://")))
+		scheme = strlen("http://");
+	else if (str_istarts(*target, S("https://")))
+		scheme = strlen("https://");
+	else
 		return STR_NONE;
 	struct str rest = str_skip(*target, scheme);
-	size_t n = 0;
 
 	while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
 		n++;
@@ -273,13 +281,16 @@ static struct str strip_authority(struct request *req, struct str *target)
 	return authority;
 }
 
-static int parse_target(struct request *req, struct str t, struct str *ret_authority, struct refusal *why)
+static int parse_target(struct request *req, struct str t, struct str *ret_authority,
+			struct refusal *why)
 {
 	for (size_t i = 0; i < t.n; i++)
 		if ((unsigned char)t.p[i] <= ' ' || t.p[i] == 127)
-			return refuse(why, 400, "the request target holds a blank or a control character");
+			return refuse(why, 400,
+				      "the request target holds a blank or a control character");
 	*ret_authority = strip_authority(req, &t);
-	if (t.n == 0 || (t.p[0] != '/' && !str_eq(t, S("*")) && !str_eq(req->method_name, S("CONNECT"))))
+	if (t.n == 0 ||
+	    (t.p[0] != '/' && !str_eq(t, S("*")) && !str_eq(req->method_name, S("CONNECT"))))
 		return refuse(why, 400, "the request target is neither a path nor a URL");
 	ssize_t mark = str_chr(t, '?');
 
@@ -291,7 +302,8 @@ static int parse_target(struct request *req, struct str t, struct str *ret_autho
 	return 0;
 }
 
-static int parse_request_line(struct request *req, struct str line, struct str *ret_authority, struct refusal *why)
+static int parse_request_line(struct request *req, struct str line, struct str *ret_authority,
+			      struct refusal *why)
 {
 	ssize_t first = str_chr(line, ' '), last = str_rchr(line, ' ');
 	int minor = last < 0 ? -400 : version_of(str_skip(line, (size_t)last + 1));
@@ -304,11 +316,12 @@ static int parse_request_line(struct request *req, struct str line, struct str *
 	if (rc < 0)
 		return rc;
 	req->minor = (unsigned)minor;
-	return parse_target(req, str_of(line.p + first + 1, (size_t)(last - first - 1)), ret_authority, why);
+	return parse_target(req, str_of(line.p + first + 1, (size_t)(last - first - 1)),
+			    ret_authority, why);
 }
 
-int head_parse_request(struct head *h, struct str head, const struct head_scan *s, struct request *req,
-		       struct refusal *why)
+int head_parse_request(struct head *h, struct str head, const struct head_scan *s,
+		       struct request *req, struct refusal *why)
 {
 	struct str line = str_of(head.p + s->start_line, s->start_line_n), authority = STR_NONE;
 	int rc = parse_request_line(req, line, &authority, why);
@@ -344,8 +357,9 @@ static int parse_status_line(struct head *h, struct str line)
 	int minor = version_of(str_head(line, 8));
 	uint64_t status;
 
-	if (minor < 0 || line.n < 12 || line.p[8] != ' ' || str_to_u64(str_of(line.p + 9, 3), &status) < 0 ||
-	    status < 100 || (line.n > 12 && line.p[12] != ' '))
+	if (minor < 0 || line.n < 12 || line.p[8] != ' ' ||
+	    str_to_u64(str_of(line.p + 9, 3), &status) < 0 || status < 100 ||
+	    (line.n > 12 && line.p[12] != ' '))
 		return -EBADMSG;
 	h->minor = (unsigned)minor;
 	h->status = (int)status;
@@ -353,7 +367,8 @@ static int parse_status_line(struct head *h, struct str line)
 	return 0;
 }
 
-int head_parse_response(struct head *h, struct str head, const struct head_scan *s, bool head_request)
+int head_parse_response(struct head *h, struct str head, const struct head_scan *s,
+			bool head_request)
 {
 	struct refusal why;
 	int rc = parse_status_line(h, str_of(head.p + s->start_line, s->start_line_n));

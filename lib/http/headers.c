@@ -42,8 +42,9 @@ struct str headers_joined(const struct headers *h, struct str name)
 	for (unsigned i = 0; i < h->n; i++) {
 		if (!named(&h->v[i], name))
 			continue;
-		joined = joined.p ? arena_printf(h->arena, "%.*s, %.*s", STR(joined), STR(h->v[i].value)) :
-				    h->v[i].value;
+		joined = joined.p ? arena_printf(h->arena, "%.*s, %.*s", STR(joined),
+						 STR(h->v[i].value))
+				  : h->v[i].value;
 	}
 	return joined;
 }
@@ -69,7 +70,8 @@ void headers_add(struct headers *h, struct str name, struct str value)
 	headers_add_ref(h, arena_str(h->arena, name), arena_str(h->arena, value));
 }
 
-printf_like(3, 0) static void add_formatted(struct headers *h, struct str name, const char *fmt, va_list ap)
+printf_like(3, 0) static void add_formatted(struct headers *h, struct str name, const char *fmt,
+					    va_list ap)
 {
 	va_list again;
 	char small[256];
@@ -112,8 +114,8 @@ void headers_setf(struct headers *h, struct str name, const char *fmt, ...)
 	va_end(ap);
 }
 
-static unsigned remove_where(struct headers *h, bool (*match)(const struct header *h, struct str key),
-			     struct str key)
+static unsigned remove_where(struct headers *h,
+			     bool (*match)(const struct header *h, struct str key), struct str key)
 {
 	unsigned kept = 0, n = h->n;
 

@@ -6,7 +6,8 @@ enum { TRAILERS_MAX = 64 };
 /* The peer may wait for us before it sends anything (RFC 9110 10.1.1). */
 waits static int send_continue(struct incoming *in)
 {
-	static const struct str line = STR_INIT("HTTP/1.1 100 Continue\r\n"), end = STR_INIT("\r\n");
+	static const struct str line = STR_INIT("HTTP/1.1 100 Continue\r\n"),
+				end = STR_INIT("\r\n");
 	struct str fields = in->continue_fields ? *in->continue_fields : STR_NONE;
 
 	in->expect = false;

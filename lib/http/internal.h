@@ -71,7 +71,8 @@ struct chunked {
 void chunked_init(struct chunked *d, struct headers *trailers, unsigned trailers_max);
 /* Decodes from data: 1 with a view of content, 0 when more data is needed or (d->done) the end was
  * reached, or -EBADMSG. *ret_used: bytes of data that are done with once the content is. */
-must_check int chunked_feed(struct chunked *d, struct str data, struct str *ret_content, size_t *ret_used);
+must_check int chunked_feed(struct chunked *d, struct str data, struct str *ret_content,
+			    size_t *ret_used);
 
 /* ---- bodies that come in on a connection (incoming.c) ---- */
 

@@ -22,11 +22,11 @@ struct request {
 	struct str scheme;              /* "http" or "https" */
 	unsigned minor;                 /* HTTP/1.minor */
 	struct headers headers;
-	struct body *body;              /* never NULL; reading it sends 100 Continue where one is due */
+	struct body *body; /* never NULL; reading it sends 100 Continue where one is due */
 	int64_t content_length;         /* -1: chunked; 0: no body */
 	bool chunked, expect_continue;
-	/* Header lines that go with the 100 Continue ("X-Obj-Metadata-Footer: yes\r\n"), to be set before
-	 * the body is read; absent: none. */
+	/* Header lines that go with the 100 Continue ("X-Obj-Metadata-Footer: yes\r\n"), to be set
+	 * before the body is read; absent: none. */
 	struct str continue_fields;
 	struct arena *arena;
 	struct str peer_ip;             /* of the TCP peer */
@@ -41,9 +41,9 @@ struct response {
 	struct str reason;              /* absent: the standard phrase */
 	struct headers headers;
 	struct body *body;              /* NULL: none */
-	int64_t content_length;         /* of the body, also for HEAD; -1: chunked (or until close) */
+	int64_t content_length; /* of the body, also for HEAD; -1: chunked (or until close) */
 	bool close;                     /* end the connection after this response */
-	uint64_t bytes_sent;            /* of the body, filled in by the server for the access log */
+	uint64_t bytes_sent; /* of the body, filled in by the server for the access log */
 };
 
 /* "Not Found"; "" for unknown codes. */

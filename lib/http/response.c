@@ -21,23 +21,28 @@ static const struct {
 	X(304, "Not Modified", ""),
 	X(307, "Temporary Redirect", "The resource has moved temporarily."),
 	X(308, "Permanent Redirect", ""),
-	X(400, "Bad Request", "The server could not comply with the request since it is either "
-			      "malformed or otherwise incorrect."),
-	X(401, "Unauthorized", "This server could not verify that you are authorized to access "
-			       "the document you requested."),
+	X(400, "Bad Request",
+	  "The server could not comply with the request since it is either "
+	  "malformed or otherwise incorrect."),
+	X(401, "Unauthorized",
+	  "This server could not verify that you are authorized to access "
+	  "the document you requested."),
 	X(402, "Payment Required", "Access was denied for financial reasons."),
 	X(403, "Forbidden", "Access was denied to this resource."),
 	X(404, "Not Found", "The resource could not be found."),
 	X(405, "Method Not Allowed", "The method is not allowed for this resource."),
-	X(406, "Not Acceptable", "The resource is not available in a format acceptable to your "
-				 "browser."),
-	X(408, "Request Timeout", "The server has waited too long for the request to be sent by "
-				  "the client."),
+	X(406, "Not Acceptable",
+	  "The resource is not available in a format acceptable to your "
+	  "browser."),
+	X(408, "Request Timeout",
+	  "The server has waited too long for the request to be sent by "
+	  "the client."),
 	X(409, "Conflict", "There was a conflict when trying to complete your request."),
 	X(410, "Gone", "This resource is no longer available."),
 	X(411, "Length Required", "Content-Length header required."),
 	X(412, "Precondition Failed", "A precondition for this request was not met."),
-	X(413, "Request Entity Too Large", "The body of your request was too large for this server."),
+	X(413, "Request Entity Too Large",
+	  "The body of your request was too large for this server."),
 	X(414, "Request URI Too Long", "The request URI was too long for this server."),
 	X(415, "Unsupported Media Type", "The request media type is not supported by this server."),
 	X(416, "Requested Range Not Satisfiable", "The Range requested is not available."),
@@ -48,16 +53,19 @@ static const struct {
 	X(497, "Blacklisted", ""),
 	X(498, "Rate Limited", ""),
 	X(499, "Client Disconnect", "The client was disconnected during request."),
-	X(500, "Internal Error", "The server has either erred or is incapable of performing the "
-				 "requested operation."),
+	X(500, "Internal Error",
+	  "The server has either erred or is incapable of performing the "
+	  "requested operation."),
 	X(501, "Not Implemented", "The requested method is not implemented by this server."),
 	X(502, "Bad Gateway", "Bad gateway."),
-	X(503, "Service Unavailable", "The server is currently unavailable. Please try again at a "
-				      "later time."),
+	X(503, "Service Unavailable",
+	  "The server is currently unavailable. Please try again at a "
+	  "later time."),
 	X(504, "Gateway Timeout", "A timeout has occurred speaking to a backend server."),
 	X(505, "HTTP Version Not Supported", ""),
-	X(507, "Insufficient Storage", "There was not enough space to save the resource. Drive: "
-				       "unknown"),
+	X(507, "Insufficient Storage",
+	  "There was not enough space to save the resource. Drive: "
+	  "unknown"),
 	X(529, "Too Many Backend Requests", ""),
 #undef X
 };

@@ -112,17 +112,20 @@ static enum head_result refused(struct refusal *why, int status, const char *tex
 	return HEAD_REFUSED;
 }
 
-waits static enum head_result wait_for_more(struct http_exchange *x, uint64_t until_ms, struct refusal *why)
+waits static enum head_result wait_for_more(struct http_exchange *x, uint64_t until_ms,
+					    struct refusal *why)
 {
 	uint64_t now = clock_mono_ms();
 	bool begun = conn_data(x->conn).n > 0;
 
 	if (now >= until_ms)
-		return begun ? refused(why, 408, "the request's head did not come in time") : HEAD_GONE;
+		return begun ? refused(why, 408, "the request's head did not come in time")
+			     : HEAD_GONE;
 	int rc = conn_fill(x->conn, until_ms - now);
 
 	if (rc == -ETIMEDOUT)
-		return begun ? refused(why, 408, "the request's head did not come in time") : HEAD_GONE;
+		return begun ? refused(why, 408, "the request's head did not come in time")
+			     : HEAD_GONE;
 	if (rc == -ENOBUFS)
 		return refused(why, 431, "the headers are too large");
 	if (rc == 0 && begun)
@@ -130,7 +133,8 @@ waits static enum head_result wait_for_more(struct http_exchange *x, uint64_t un
 	return rc > 0 ? HEAD_OK : HEAD_GONE;
 }
 
-waits static enum head_result read_head(struct http_exchange *x, struct head *head, struct refusal *why)
+waits static enum head_result read_head(struct http_exchange *x, struct head *head,
+					struct refusal *why)
 {
 	const struct head_limits limits = { x->limits->request_line_max, x->limits->header_max,
 					    x->limits->headers_max };
@@ -200,7 +204,8 @@ waits static bool drain(struct http_exchange *x)
 {
 	if (incoming_finish(&x->in))
 		return true;
-	return !x->in.error && body_drain(&x->in.body, x->limits->drain_max) == 0 && incoming_finish(&x->in);
+	return !x->in.error && body_drain(&x->in.body, x->limits->drain_max) == 0 &&
+	       incoming_finish(&x->in);
 }
 
 waits static void answer(struct http_server *server, struct http_exchange *x, struct head *head)
@@ -214,11 +219,12 @@ waits static void answer(struct http_server *server, struct http_exchange *x, st
 	server->o.handle(server->o.arg, req, &x->res);
 	if (x->res.status == 0)
 		respond_status(&x->res, 500);
-	x->keep_alive = head->keep_alive && !x->res.close && !server->stopping && !task_cancelled() &&
-			body_can_be_drained(x);
+	x->keep_alive = head->keep_alive && !x->res.close && !server->stopping &&
+			!task_cancelled() && body_can_be_drained(x);
 }
 
-waits static void refuse(struct http_server *server, struct http_exchange *x, const struct refusal *why)
+waits static void refuse(struct http_server *server, struct http_exchange *x,
+			 const struct refusal *why)
 {
 	static const struct head no_body = { .framing = BODY_NONE };
 
@@ -293,7 +299,8 @@ waits static void serve(void *arg)
 
 /* ---- start and stop ---- */
 
-int http_server_start(const struct http_server_options *o, struct http_server **ret, struct fault *why)
+int http_server_start(const struct http_server_options *o, struct http_server **ret,
+		      struct fault *why)
 {
 	struct http_server *server = xcalloc(1, sizeof *server);
 	struct listener_options lo = {

@@ -66,16 +66,19 @@ static char *put_connection(char *p, const struct http_exchange *x)
 /* Fields whose bytes would end the field early are left out: they would be read as other fields. */
 static bool can_send(const struct header *h)
 {
-	return field_name_ok(h->name) && header_value_valid(h->value) && !header_is_framing(h->name);
+	return field_name_ok(h->name) && header_value_valid(h->value) &&
+	       !header_is_framing(h->name);
 }
 
 static void build_head(struct sender *s)
 {
 	struct response *res = &s->x->res;
-	struct str reason = res->reason.p && header_value_valid(res->reason) ? res->reason :
-									       http_reason(res->status);
+	struct str reason = res->reason.p && header_value_valid(res->reason)
+				    ? res->reason
+				    : http_reason(res->status);
 	size_t size = head_size(res, reason);
-	char *start = arena_alloc(s->x->req.arena, size), *p = put_framing(put_status_line(start, res, reason), s);
+	char *start = arena_alloc(s->x->req.arena, size),
+	     *p = put_framing(put_status_line(start, res, reason), s);
 	bool dated = false;
 
 	for (unsigned i = 0; i < res->headers.n; i++) {
@@ -136,11 +139,13 @@ waits static int send_trailers(struct sender *s, const struct headers *trailers)
 	buf_add_lit(&text, "0\r\n");
 	for (unsigned i = 0; trailers && i < trailers->n; i++)
 		if (can_send(&trailers->v[i]))
-			buf_addf(&text, "%.*s: %.*s\r\n", STR(trailers->v[i].name), STR(trailers->v[i].value));
+			buf_addf(&text, "%.*s: %.*s\r\n", STR(trailers->v[i].name),
+				 STR(trailers->v[i].value));
 	buf_add_lit(&text, "\r\n");
 	struct iovec iov[2] = { piece(s->head), piece(buf_str(&text)) };
-	int rc = buf_failed(&text) ? -EFBIG :
-				     conn_writev(s->x->conn, iov, 2, s->x->limits->write_timeout_ms);
+	int rc = buf_failed(&text)
+			 ? -EFBIG
+			 : conn_writev(s->x->conn, iov, 2, s->x->limits->write_timeout_ms);
 
 	buf_done(&text);
 	return rc;
@@ -194,7 +199,7 @@ int http_send_response(struct http_exchange *x)
 		res->content_length = 0;
 	if (s.has_body && res->content_length < 0) {
 		s.chunked = x->req.minor > 0;
-		x->keep_alive &= s.chunked;     /* HTTP/1.0 takes the connection's end for the body's */
+		x->keep_alive &= s.chunked; /* HTTP/1.0 takes the connection's end for the body's */
 	}
 	s.left = res->content_length > 0 ? (uint64_t)res->content_length : 0;
 	build_head(&s);

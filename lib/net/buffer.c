@@ -1,5 +1,5 @@
-/* Read buffers in two sizes, pooled: taking one is popping a stack. Beyond the pool they come from the
- * kernel and go back to it: after a burst of requests the heap would keep them. */
+/* Read buffers in two sizes, pooled: taking one is popping a stack. Beyond the pool they come from
+ * the kernel and go back to it: after a burst of requests the heap would keep them. */
 #include "lib/net/internal.h"
 
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
-/* TCP connections on tasks: reading stays armed and fills a pooled buffer, writing tries at once and
- * waits only for what the socket did not take. */
+/* TCP connections on tasks: reading stays armed and fills a pooled buffer, writing tries at once
+ * and waits only for what the socket did not take. */
 #include "lib/net/internal.h"
 
 #include <linux/sockios.h>
@@ -105,7 +105,8 @@ void conn_close(struct conn *c)
 
 /* ---- reading ---- */
 
-/* Something came while nobody waits in a task: tells whoever the idle connection belongs to, once. */
+/* Something came while nobody waits in a task: tells whoever the idle connection belongs
+ * to, once. */
 static void fire(struct conn *c, bool timed_out)
 {
 	void (*fn)(void *, struct conn *, bool) = c->on_event;
@@ -140,7 +141,8 @@ static void reading_ended(struct conn *c, ssize_t why)
 		c->error = (int)why;
 	if (inbuf_n(&c->in) == 0)
 		inbuf_give(&c->in);
-	/* An end may be half a close, after which the peer still wants its answer; an error is not. */
+	/* An end may be half a close, after which the peer still wants its answer; an error
+	 * is not. */
 	if (c->error && c->watcher)
 		task_cancel(c->watcher);
 }
@@ -188,8 +190,8 @@ static int read_state(const struct conn *c)
 	return c->eof ? 0 : 1;
 }
 
-/* Reads at once, without a turn of the loop: after a read that took all there was room for, the next
- * bytes are most likely there. True when it read something. */
+/* Reads at once, without a turn of the loop: after a read that took all there was room for, the
+ * next bytes are most likely there. True when it read something. */
 static bool read_now(struct conn *c)
 {
 	uv_os_fd_t fd;
@@ -318,21 +320,23 @@ static void on_connected(uv_connect_t *req, int status)
 	finished(req->data, status);
 }
 
-/* Bytes that the peer has not taken: libuv's queue and the socket's, since a slow peer may drain that for
- * minutes before there is room for more. */
+/* Bytes that the peer has not taken: libuv's queue and the socket's, since a slow peer may drain
+ * that for minutes before there is room for more. */
 static size_t untaken(struct conn *c)
 {
 	size_t n = uv_stream_get_write_queue_size(stream_of(c));
 	uv_os_fd_t fd;
 	int queued;
 
-	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &queued) == 0 && queued > 0)
+	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &queued) == 0 &&
+	    queued > 0)
 		n += (size_t)queued;
 	return n;
 }
 
 /* Waits for a request that libuv owns and whose memory is on our stack: so it never returns before
- * libuv has called back, if need be after closing the connection. Writes that make progress go on. */
+ * libuv has called back, if need be after closing the connection. Writes that make progress
+ * go on. */
 waits static int finish(struct conn *c, struct pending *p, const char *why, uint64_t timeout_ms)
 {
 	size_t before = untaken(c);
@@ -420,7 +424,8 @@ int conn_open(const char *ip, unsigned port, uint64_t timeout_ms, struct conn **
 		struct sockaddr_in6 v6;
 	} a;
 
-	if (port > 65535 || (uv_ip4_addr(ip, (int)port, &a.v4) && uv_ip6_addr(ip, (int)port, &a.v6)))
+	if (port > 65535 ||
+	    (uv_ip4_addr(ip, (int)port, &a.v4) && uv_ip6_addr(ip, (int)port, &a.v6)))
 		return -EINVAL;
 	AUTO(conn) c = conn_new();
 	struct pending p = { .task = task_self() };
@@ -511,8 +516,8 @@ static void on_timer(uv_timer_t *timer)
 		arm(c, c->idle_until_ms - now);
 }
 
-void conn_idle(struct conn *c, uint64_t timeout_ms, void (*on_event)(void *arg, struct conn *c, bool timed_out),
-	       void *arg)
+void conn_idle(struct conn *c, uint64_t timeout_ms,
+	       void (*on_event)(void *arg, struct conn *c, bool timed_out), void *arg)
 {
 	assert(!c->reader && !c->on_event && on_event);
 	c->on_event = on_event;

@@ -41,7 +41,7 @@ struct conn {
 	bool closing;                   /* uv_close was called */
 	bool reading;                   /* uv_read_start is in force */
 	bool eof;                       /* the peer sends no more */
-	bool filled;                    /* the last read took all the room there was: more is likely */
+	bool filled; /* the last read took all the room there was: more is likely */
 	bool timer_armed;
 	uint8_t handles;                /* that have to close before the memory may go */
 	int error;                      /* of reading; stays */
@@ -80,7 +80,8 @@ waits must_check int tls_handshake(struct conn *c, uint64_t timeout_ms);
 struct inbuf *tls_plain(struct tls *t);
 waits must_check int tls_fill(struct conn *c, uint64_t timeout_ms);
 waits must_check int tls_writev(struct conn *c, struct iovec *iov, unsigned n, uint64_t timeout_ms);
-/* Bytes came while the connection is idle: whether anybody has to know (decrypted bytes, the end). */
+/* Bytes came while the connection is idle: whether anybody has to know (decrypted bytes,
+ * the end). */
 bool tls_idle_input(struct conn *c);
 /* Tells the peer that this is the end, if that can be done without waiting. */
 void tls_say_goodbye(struct conn *c);

@@ -74,8 +74,9 @@ int listener_start(const struct listener_options *o, struct listener **ret, stru
 
 	if (o->port > 65535 || (uv_ip4_addr(o->ip, (int)o->port, &a.v4) &&
 				uv_ip6_addr(o->ip, (int)o->port, &a.v6)))
-		return fault_set(why, -EINVAL, "%s port %u is not an IP address and port to listen on",
-				 o->ip, o->port);
+		return fault_set(why, -EINVAL,
+				 "%s port %u is not an IP address and port to listen on", o->ip,
+				 o->port);
 	struct listener *l = xcalloc(1, sizeof *l);
 
 	l->magic = LISTENER_MAGIC;
@@ -93,7 +94,8 @@ int listener_start(const struct listener_options *o, struct listener **ret, stru
 	if (rc < 0) {
 		uv_close((uv_handle_t *)&l->tcp, on_closed);
 		return fault_set(why, rc, "cannot listen on %s port %u: %s", o->ip, o->port,
-				 rc == -EADDRINUSE ? "another program uses that port" : uv_strerror(rc));
+				 rc == -EADDRINUSE ? "another program uses that port"
+						   : uv_strerror(rc));
 	}
 	*ret = l;
 	return 0;

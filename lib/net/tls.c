@@ -38,8 +38,8 @@ static int no_password(char *p, int n, int writing, void *arg)
 }
 
 /* HTTP/1.1 is all we speak; a client that offers nothing gets it too. */
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
-			   unsigned in_n, void *arg)
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n,
+			   const unsigned char *in, unsigned in_n, void *arg)
 {
 	static const unsigned char ours[] = "\x08http/1.1";
 
@@ -95,7 +95,8 @@ static SSL_CTX *server_context(const char *cert_file, const char *key_file, stru
 	return ctx;
 }
 
-int tls_server_new(const char *cert_file, const char *key_file, struct tls_server **ret, struct fault *why)
+int tls_server_new(const char *cert_file, const char *key_file, struct tls_server **ret,
+		   struct fault *why)
 {
 	SSL_CTX *ctx = server_context(cert_file, key_file, why);
 
@@ -240,8 +241,11 @@ int tls_connect(struct conn *c, struct tls_client *t, const char *server_name)
 	SSL *ssl = c->tls->ssl;
 
 	SSL_set_connect_state(ssl);
-	if (uv_inet_pton(AF_INET, server_name, address) == 0 || uv_inet_pton(AF_INET6, server_name, address) == 0)
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_name) == 1 ? 0 : -EINVAL;
+	if (uv_inet_pton(AF_INET, server_name, address) == 0 ||
+	    uv_inet_pton(AF_INET6, server_name, address) == 0)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_name) == 1
+			       ? 0
+			       : -EINVAL;
 	if (SSL_set_tlsext_host_name(ssl, server_name) != 1 || SSL_set1_host(ssl, server_name) != 1)
 		return -EINVAL;
 	return 0;
@@ -294,7 +298,8 @@ static int decrypt(struct conn *c)
 		inbuf_take(&t->plain, c->want);
 	while (t->plain.end < t->plain.cap) {
 		ERR_clear_error();
-		int n = SSL_read(t->ssl, t->plain.p + t->plain.end, (int)(t->plain.cap - t->plain.end));
+		int n = SSL_read(t->ssl, t->plain.p + t->plain.end,
+				 (int)(t->plain.cap - t->plain.end));
 
 		if (n <= 0) {
 			rc = verdict(c, n);

@@ -4,7 +4,8 @@
 
 struct tls_server;
 /* Loads certificate chain and key (PEM files). The reason names the file. */
-int tls_server_new(const char *cert_file, const char *key_file, struct tls_server **ret, struct fault *why);
+int tls_server_new(const char *cert_file, const char *key_file, struct tls_server **ret,
+		   struct fault *why);
 /* Loads both files again; connections that are open keep the old ones. On failure the old stay. */
 int tls_server_reload(struct tls_server *t, struct fault *why);
 void tls_server_free(struct tls_server *t);

@@ -1,4 +1,5 @@
-/* Stackful tasks over one libuv loop: stacks, the ready queue, waiting, groups, the blocking pool. */
+/* Stackful tasks over one libuv loop: stacks, the ready queue, waiting, groups, the
+ * blocking pool. */
 #include "lib/task/task.h"
 #include "lib/base/clock.h"
 
@@ -338,8 +339,8 @@ static void park(struct task *t, const char *why)
 	leave(t);
 }
 
-/* Milliseconds to wait at most: the given limit cut by the task's deadline; 0 for no limit. *past is
- * set when the deadline is over. */
+/* Milliseconds to wait at most: the given limit cut by the task's deadline; 0 for no limit. *past
+ * is set when the deadline is over. */
 static uint64_t effective_timeout(struct task *t, uint64_t timeout_ms, bool *past)
 {
 	*past = false;
@@ -611,7 +612,8 @@ void tasks_dump(int fd)
 		struct task *t = list_entry(n, struct task, all);
 
 		dprintf(fd, "  %-20s %-24s %8" PRIu64 " ms %s\n", t->name,
-			t == S_.current ? "running" : t->why, uv_now(S_.loop) - t->parked_at_ms, t->trans_id);
+			t == S_.current ? "running" : t->why, uv_now(S_.loop) - t->parked_at_ms,
+			t->trans_id);
 	}
 }
 

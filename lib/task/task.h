@@ -35,18 +35,19 @@ struct task_group {
 
 /* Prepares tasks on the loop; once per process, before the first task. */
 void tasks_start(uv_loop_t *loop);
-/* After the last task ended: closes what tasks_start opened and runs the loop until that is done. */
+/* After the last task ended: closes what tasks_start opened and runs the loop until that
+ * is done. */
 void tasks_stop(void);
 /* Tasks alive now. */
 unsigned tasks_live(void);
 /* The loop that tasks_start was given. */
 uv_loop_t *tasks_loop(void);
 
-/* Starts a task; it runs when the caller waits or returns to the loop. g may be NULL for a task that
- * nobody joins. name must outlive the task. Inherits the caller's transaction id. */
+/* Starts a task; it runs when the caller waits or returns to the loop. g may be NULL for a task
+ * that nobody joins. name must outlive the task. Inherits the caller's transaction id. */
 struct task *task_spawn(struct task_group *g, const char *name, task_fn *fn, void *arg);
-/* Waits until all children have ended: 0, or -ECANCELED / -ETIMEDOUT (deadline) when this task's wait
- * ended before that. */
+/* Waits until all children have ended: 0, or -ECANCELED / -ETIMEDOUT (deadline) when this task's
+ * wait ended before that. */
 waits must_check int task_group_join(struct task_group *g);
 /* Cancels all children and waits, masked, until they have ended. */
 waits void task_group_end(struct task_group *g);
@@ -65,7 +66,8 @@ void task_cancel(struct task *t);
 bool task_cancelled(void);
 
 /* Waits for task_wake: 0, -ETIMEDOUT after timeout_ms (0: no limit but the deadline's) or
- * -ECANCELED. Wakes may be spurious: wait in a loop on a condition. why is shown by the task dump. */
+ * -ECANCELED. Wakes may be spurious: wait in a loop on a condition. why is shown by the
+ * task dump. */
 waits must_check int task_wait(const char *why, uint64_t timeout_ms);
 /* Only a wake ends it. */
 waits void task_wait_masked(const char *why);
@@ -76,7 +78,8 @@ waits must_check int task_sleep(uint64_t ms);
 /* Lets the other ready tasks and the loop's events go first. */
 waits void task_yield(void);
 
-/* A limit over all waits of a scope: TASK_DEADLINE(5000); inner deadlines only shorten outer ones. */
+/* A limit over all waits of a scope: TASK_DEADLINE(5000); inner deadlines only shorten
+ * outer ones. */
 struct task_deadline {
 	uint64_t saved;
 };
@@ -117,5 +120,6 @@ void task_sem_give(struct task_sem *s);
 
 /* Writes every task with what it waits for and for how long (SIGUSR2, failed assertions). */
 void tasks_dump(int fd);
-/* Called with the name of a task that ran longer than 50 ms without waiting, and the milliseconds. */
+/* Called with the name of a task that ran longer than 50 ms without waiting, and
+ * the milliseconds. */
 void tasks_set_watchdog(void (*report)(const char *name, const char *after, unsigned ms));

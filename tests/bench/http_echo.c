@@ -1,7 +1,7 @@
-/* Cost of lib/http's server per request: one process answers a fixed body (and takes what is PUT), a
- * forked client keeps N connections busy. Usage: http_echo [connections [seconds [body bytes [port]]]]; with SERVE=1 in
- * the environment only the server runs, for another client or for strace; with CLIENT=1 only the client,
- * for another server. */
+/* Cost of lib/http's server per request: one process answers a fixed body (and takes what is PUT),
+ * a forked client keeps N connections busy. Usage: http_echo [connections [seconds [body bytes
+ * [port]]]]; with SERVE=1 in the environment only the server runs, for another client or for
+ * strace; with CLIENT=1 only the client, for another server. */
 #include "lib/http/server.h"
 
 #include <arpa/inet.h>
@@ -87,7 +87,8 @@ static long client(void)
 
 	for (unsigned i = 0; i < B.conns; i++) {
 		int fd = client_connect();
-		struct epoll_event e = { .events = EPOLLIN, .data.u64 = (uint64_t)i << 32 | (unsigned)fd };
+		struct epoll_event e = { .events = EPOLLIN,
+					 .data.u64 = (uint64_t)i << 32 | (unsigned)fd };
 
 		epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
 		send_request(fd);
@@ -125,8 +126,9 @@ static void on_child(uv_signal_t *s, int signum)
 
 static void serve(void)
 {
-	struct http_server_options o = { .ip = "127.0.0.1", .port = B.port, .limits = http_limits_default,
-					 .handle = handle };
+	struct http_server_options o = {
+		.ip = "127.0.0.1", .port = B.port, .limits = http_limits_default, .handle = handle
+	};
 	struct fault why;
 
 	if (http_server_start(&o, &B.server, &why) < 0) {
@@ -151,8 +153,10 @@ static void report(long done)
 		rss = 0;
 	if (f)
 		fclose(f);
-	printf("%u connections, %zu bytes: %.0f requests/s, CPU per request %.2f us (user %.2f, system %.2f), "
-	       "memory %ld KiB\n", B.conns, B.body.n, (double)done / B.seconds, (user + sys) / (double)done,
+	printf("%u connections, %zu bytes: %.0f requests/s, CPU per request %.2f us (user %.2f, "
+	       "system %.2f), "
+	       "memory %ld KiB\n",
+	       B.conns, B.body.n, (double)done / B.seconds, (user + sys) / (double)done,
 	       user / (double)done, sys / (double)done, rss * sysconf(_SC_PAGESIZE) / 1024);
 }
 

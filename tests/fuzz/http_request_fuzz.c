@@ -1,5 +1,5 @@
-/* Request heads and chunked bodies: whatever arrives, in one piece or in several, is read the same way,
- * and what is accepted holds what the rest of the program relies on. */
+/* Request heads and chunked bodies: whatever arrives, in one piece or in several, is read the same
+ * way, and what is accepted holds what the rest of the program relies on. */
 #include "lib/http/internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -39,8 +39,10 @@ static void check_accepted(const struct request *req, const struct head *h)
 		assert(headers_count(&req->headers, S("Content-Length")) == 1 && !req->chunked);
 }
 
-/* A chunked body fed in pieces of step bytes: its content; -EBADMSG, 1 when it ended, 0 when not. */
-static int decode(struct arena *a, struct str data, size_t step, struct buf *content, size_t *ret_used)
+/* A chunked body fed in pieces of step bytes: its content; -EBADMSG, 1 when it ended, 0
+ * when not. */
+static int decode(struct arena *a, struct str data, size_t step, struct buf *content,
+		  size_t *ret_used)
 {
 	struct headers trailers;
 	struct chunked d;
@@ -57,7 +59,8 @@ static int decode(struct arena *a, struct str data, size_t step, struct buf *con
 		if (rc < 0)
 			return rc;
 		if (rc > 0) {
-			assert(piece.n > 0 && piece.p >= now.p && piece.p + piece.n <= now.p + used);
+			assert(piece.n > 0 && piece.p >= now.p &&
+			       piece.p + piece.n <= now.p + used);
 			buf_add_str(content, piece);
 		}
 		at += used;
@@ -77,7 +80,8 @@ static void fuzz_chunks(struct arena *a, struct str data)
 {
 	struct buf whole = BUF(MIB), pieces = BUF(MIB);
 	size_t used, used_again;
-	int rc = decode(a, data, 0, &whole, &used), again = decode(a, data, 1, &pieces, &used_again);
+	int rc = decode(a, data, 0, &whole, &used),
+	    again = decode(a, data, 1, &pieces, &used_again);
 
 	assert(rc == again && str_eq(buf_str(&whole), buf_str(&pieces)));
 	assert(rc < 0 || used == used_again);

@@ -6,7 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const char *const names[] = { "format", "limit", "marker", "prefix", "delimiter", "temp_url_sig", "" };
+	static const char *const names[] = { "format",    "limit",        "marker", "prefix",
+					     "delimiter", "temp_url_sig", "" };
 	AUTO(arena) a = arena_new();
 	struct request req = { .arena = a, .query = str_of((const char *)data, n) };
 	struct str rest = req.query, part;

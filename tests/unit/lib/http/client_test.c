@@ -95,8 +95,8 @@ static struct http_client *client(void)
 }
 
 /* One whole exchange without a request body: status or error; the body's text (or its error). */
-waits static int fetch(struct http_client *c, const struct http_address *to, const char *method, char *text,
-		       int *body_rc)
+waits static int fetch(struct http_client *c, const struct http_address *to, const char *method,
+		       char *text, int *body_rc)
 {
 	AUTO(arena) a = arena_new();
 	AUTO(exchange) x = NULL;
@@ -126,12 +126,16 @@ waits static int fetch(struct http_client *c, const struct http_address *to, con
 
 waits static void reuses_connections(void)
 {
-	static const struct step steps[] = { { .answer = OK_ANSWER }, { .answer = OK_ANSWER },
-		{ .answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX: y\r\n\r\n" },
+	static const struct step steps[] = {
+		{ .answer = OK_ANSWER },
+		{ .answer = OK_ANSWER },
+		{ .answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+			    "chunked\r\n\r\n2\r\nab\r\n0\r\nX: y\r\n\r\n" },
 		{ .answer = "HTTP/1.1 204 No Content\r\n\r\n" },
 		{ .answer = "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n" },
 		{ .answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nz" },
-		{ .answer = OK_ANSWER } };
+		{ .answer = OK_ANSWER }
+	};
 	struct http_address to = script(steps);
 	struct http_client *c = client();
 	char text[100];
@@ -160,7 +164,8 @@ waits static void reuses_connections(void)
 
 waits static void body_until_close(void)
 {
-	static const struct step steps[] = { { .answer = "HTTP/1.0 200 OK\r\n\r\nuntil the end", .close = true } };
+	static const struct step steps[] = { { .answer = "HTTP/1.0 200 OK\r\n\r\nuntil the end",
+					       .close = true } };
 	struct http_address to = script(steps);
 	struct http_client *c = client();
 	char text[100];
@@ -173,8 +178,11 @@ waits static void body_until_close(void)
 /* A response that is read only in part, or not at all but is there, or is not. */
 waits static void unread_responses(void)
 {
-	static const struct step steps[] = { { .answer = OK_ANSWER },
-		{ .answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello" }, { .answer = OK_ANSWER } };
+	static const struct step steps[] = {
+		{ .answer = OK_ANSWER },
+		{ .answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello" },
+		{ .answer = OK_ANSWER }
+	};
 	struct http_address to = script(steps);
 	struct http_client *c = client();
 
@@ -210,7 +218,8 @@ static const struct {
 	{ "HTTP/1.1 200 OK\nX: y\n\n", -EBADMSG, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", -EBADMSG, 0 },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", -EBADMSG, 0 },
-	{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nab", -EBADMSG, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nab", -EBADMSG,
+	  0 },
 	{ "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", -EBADMSG, 0 },
 	{ "HTTP/1.1 200 OK\r\nX: y", -EPIPE, 0 },
 	{ "", -EPIPE, 0 },
@@ -219,7 +228,8 @@ static const struct {
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 200, -EPIPE },
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", 200, -EBADMSG },
 	{ "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, 0 },
-	{ "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" OK_ANSWER, 200, 0 },
+	{ "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" OK_ANSWER, 200,
+	  0 },
 };
 
 waits static void bad_responses(void)
@@ -263,7 +273,8 @@ waits static void timeouts(void)
 /* The peer closed the pooled connection while it was idle: noticed at once, another one is used. */
 waits static void closed_while_idle(void)
 {
-	static const struct step steps[] = { { .answer = OK_ANSWER, .close = true }, { .answer = OK_ANSWER } };
+	static const struct step steps[] = { { .answer = OK_ANSWER, .close = true },
+					     { .answer = OK_ANSWER } };
 	struct http_address to = script(steps);
 	struct http_client *c = client();
 	int body_rc, rc = fetch(c, &to, "POST", NULL, &body_rc);
@@ -279,8 +290,11 @@ waits static void closed_while_idle(void)
 /* It closed it when the request was on its way. */
 waits static void closed_instead_of_an_answer(void)
 {
-	static const struct step steps[] = { { .answer = OK_ANSWER }, { .close = true }, { .answer = OK_ANSWER },
-					     { .close = true }, { .close = true } };
+	static const struct step steps[] = { { .answer = OK_ANSWER },
+					     { .close = true },
+					     { .answer = OK_ANSWER },
+					     { .close = true },
+					     { .close = true } };
 	struct http_address to = script(steps);
 	struct http_client *c = client();
 	int body_rc, rc = fetch(c, &to, "GET", NULL, &body_rc);
@@ -299,7 +313,9 @@ waits static void closed_instead_of_an_answer(void)
 
 waits static void resends_the_small_body(void)
 {
-	static const struct step steps[] = { { .answer = OK_ANSWER }, { .close = true }, { .answer = OK_ANSWER } };
+	static const struct step steps[] = { { .answer = OK_ANSWER },
+					     { .close = true },
+					     { .answer = OK_ANSWER } };
 	struct http_address to = script(steps);
 	struct http_client *c = client();
 
@@ -412,7 +428,9 @@ waits static void handle(void *arg, struct request *req, struct response *res)
 
 static struct http_server *server(struct http_address *to)
 {
-	struct http_server_options o = { .ip = "127.0.0.1", .limits = http_limits_default, .handle = handle };
+	struct http_server_options o = { .ip = "127.0.0.1",
+					 .limits = http_limits_default,
+					 .handle = handle };
 	struct http_server *s;
 	int rc = http_server_start(&o, &s, NULL);
 
@@ -422,7 +440,8 @@ static struct http_server *server(struct http_address *to)
 	return s;
 }
 
-waits static void exchange_bodies(struct http_client *c, const struct http_address *to, bool chunked, size_t pieces)
+waits static void exchange_bodies(struct http_client *c, const struct http_address *to,
+				  bool chunked, size_t pieces)
 {
 	AUTO(arena) a = arena_new();
 	AUTO(exchange) x = NULL;
@@ -550,7 +569,8 @@ waits static void victim(void *arg)
 	headers_init(&h, a);
 	V.rc = exchange_start(V.c, &V.to, &x);
 	if (V.rc == 0)
-		V.rc = exchange_send(x, S("PUT"), S("/slow"), &h, 30 * (int64_t)sizeof piece, STR_NONE);
+		V.rc = exchange_send(x, S("PUT"), S("/slow"), &h, 30 * (int64_t)sizeof piece,
+				     STR_NONE);
 	for (int i = 0; i < 30 && V.rc == 0; i++) {
 		V.rc = exchange_send_body(x, str_of(piece, sizeof piece));
 		task_yield();
@@ -589,10 +609,12 @@ waits static void cancelled_anywhere(void)
 }
 
 #define IN_TASK(name) static void test_##name(void **state) { (void)state; run_in_task(name); }
-#define TESTS(X)                                                                                      \
-	X(reuses_connections) X(body_until_close) X(unread_responses) X(bad_responses) X(timeouts)      \
-	X(closed_while_idle) X(closed_instead_of_an_answer) X(resends_the_small_body) X(idle_limits)    \
-	X(refuses_to_send_nonsense) X(bodies_both_ways) X(continues) X(early_answers) X(cancelled_anywhere)
+#define TESTS(X)                                                                                  \
+	X(reuses_connections)                                                                     \
+	X(body_until_close) X(unread_responses) X(bad_responses) X(timeouts) X(closed_while_idle) \
+		X(closed_instead_of_an_answer) X(resends_the_small_body) X(idle_limits)           \
+			X(refuses_to_send_nonsense) X(bodies_both_ways) X(continues)              \
+				X(early_answers) X(cancelled_anywhere)
 TESTS(IN_TASK)
 
 int main(void)

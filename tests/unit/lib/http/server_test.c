@@ -31,7 +31,8 @@ waits static void echo(struct request *req, struct response *res)
 		const struct headers *t = req->body->trailers;
 
 		for (unsigned i = 0; t && i < t->n; i++)
-			headers_add(&res->headers, arena_printf(req->arena, "X-Trailer-%.*s", STR(t->v[i].name)),
+			headers_add(&res->headers,
+				    arena_printf(req->arena, "X-Trailer-%.*s", STR(t->v[i].name)),
 				    t->v[i].value);
 	}
 	buf_done(&body);
@@ -148,7 +149,9 @@ static struct http_limits quick(void)
 
 static void start_with(struct http_limits limits)
 {
-	struct http_server_options o = { .ip = "127.0.0.1", .limits = limits, .handle = handle, .done = done };
+	struct http_server_options o = {
+		.ip = "127.0.0.1", .limits = limits, .handle = handle, .done = done
+	};
 	struct fault why = { 0 };
 
 	memset(&T, 0, sizeof T);
@@ -253,14 +256,17 @@ static const struct {
 	{ "PUT / HTTP/1.1\r\nContent-Length: 0x1\r\n\r\nx", "400" },
 	{ "PUT / HTTP/1.1\r\nContent-Length: 9223372036854775808\r\n\r\nx", "400" },
 	{ "PUT / HTTP/1.1\r\nContent-Length: 18446744073709551617\r\n\r\nx", "400" },
-	{ "PUT / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400" },
-	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n", "400" },
+	{ "PUT / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	  "400" },
+	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
+	  "400" },
 	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: foo\r\n\r\n", "400" },
 	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n", "400" },
 	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n", "400" },
 	{ "PUT / HTTP/1.1\r\nTransfer-Encoding:\r\n\r\n", "400" },
 	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "501" },
-	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", "501" },
+	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+	  "501" },
 	{ "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", "400" },
 	{ "PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400" },
 };
@@ -289,12 +295,14 @@ waits static void refuses(void)
 
 waits static void refuses_nul(void)
 {
-	static const char head[] = "GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", line[] = "GET /a\0b HTTP/1.1\r\n\r\n";
+	static const char head[] = "GET / HTTP/1.1\r\nX: a\0b\r\n\r\n",
+			  line[] = "GET /a\0b HTTP/1.1\r\n\r\n";
 
 	start_with(quick());
 	for (int i = 0; i < 2; i++) {
 		AUTO(conn) c = wire_open(T.port);
-		int rc = i ? conn_write(c, line, sizeof line - 1, 1000) : conn_write(c, head, sizeof head - 1, 1000);
+		int rc = i ? conn_write(c, line, sizeof line - 1, 1000)
+			   : conn_write(c, head, sizeof head - 1, 1000);
 
 		assert(rc == 0);
 		expect_begins(wire_read_all(c), "HTTP/1.1 400 ");
@@ -309,7 +317,8 @@ static char *long_request(size_t line_n, size_t header_n, unsigned headers)
 	struct buf b = BUF(8 * MIB);
 
 	buf_add_lit(&b, "GET /");
-	for (size_t i = 0; line_n > strlen("GET / HTTP/1.1") && i < line_n - strlen("GET / HTTP/1.1"); i++)
+	for (size_t i = 0;
+	     line_n > strlen("GET / HTTP/1.1") && i < line_n - strlen("GET / HTTP/1.1"); i++)
 		buf_add_char(&b, 'a');
 	buf_add_lit(&b, " HTTP/1.1\r\n");
 	for (unsigned i = 0; i < headers; i++)
@@ -340,7 +349,8 @@ waits static void limits_of_heads(void)
 {
 	start_with(quick());
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-		AUTO(chars) text = long_request(sizes[i].line_n, sizes[i].header_n, sizes[i].headers);
+		AUTO(chars)
+		text = long_request(sizes[i].line_n, sizes[i].header_n, sizes[i].headers);
 
 		expect_begins(wire_talk(T.port, text), sizes[i].begin);
 	}
@@ -363,7 +373,7 @@ waits static void limit_without_line_end(void)
 
 	memset(a, 'a', sizeof a);
 	memcpy(a, "GET /", 5);
-	int rc = conn_write(c, a, sizeof a, 1000);      /* a line that never ends need not be awaited */
+	int rc = conn_write(c, a, sizeof a, 1000); /* a line that never ends need not be awaited */
 	assert(rc == 0);
 	expect_begins(wire_read_all(c), "HTTP/1.1 414");
 	stop();
@@ -372,19 +382,27 @@ waits static void limit_without_line_end(void)
 waits static void forms_that_are_accepted(void)
 {
 	start_with(quick());
-	expect_holds(wire_talk(T.port, "GET /host HTTP/1.1\r\nConnection: close\r\n\r\n"), "200 OK");
-	expect_holds(wire_talk(T.port, "GET http://other:81/host HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
+	expect_holds(wire_talk(T.port, "GET /host HTTP/1.1\r\nConnection: close\r\n\r\n"),
+		     "200 OK");
+	expect_holds(wire_talk(T.port, "GET http://other:81/host HTTP/1.1\r\nHost: "
+				       "h\r\nConnection: close\r\n\r\n"),
 		     "\r\n\r\nother:81");
-	expect_holds(wire_talk(T.port, "GET HTTP://o?x HTTP/1.1\r\nConnection: close\r\n\r\n"), "hello /\n");
-	expect_holds(wire_talk(T.port, "OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n"), "hello *\n");
-	expect_holds(wire_talk(T.port, "GET /\xc3\xa9 HTTP/1.1\r\nX-Empty:\r\nX:\t y \t\r\nConnection: close\r\n\r\n"),
+	expect_holds(wire_talk(T.port, "GET HTTP://o?x HTTP/1.1\r\nConnection: close\r\n\r\n"),
+		     "hello /\n");
+	expect_holds(wire_talk(T.port, "OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n"),
+		     "hello *\n");
+	expect_holds(wire_talk(T.port, "GET /\xc3\xa9 HTTP/1.1\r\nX-Empty:\r\nX:\t y "
+				       "\t\r\nConnection: close\r\n\r\n"),
 		     "hello /\xc3\xa9\n");
-	expect_holds(wire_talk(T.port, "GET /x HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\n\r\n"),
+	expect_holds(wire_talk(T.port, "GET /x HTTP/1.1\r\nUpgrade: websocket\r\nConnection: "
+				       "upgrade, close\r\n\r\n"),
 		     "hello /x\n");
-	expect_holds(wire_talk(T.port, "POST /names HTTP/1.1\r\nX-Meta-\xc3\xa9t\xc3\xa9: \xe0\xb8\x92 x\r\nX-A: b\r\n"
+	expect_holds(wire_talk(T.port, "POST /names HTTP/1.1\r\nX-Meta-\xc3\xa9t\xc3\xa9: "
+				       "\xe0\xb8\x92 x\r\nX-A: b\r\n"
 				       "Connection: close\r\n\r\n"),
 		     "\r\nX-Meta-\xc3\xa9t\xc3\xa9: \xe0\xb8\x92 x\r\nX-A: b\r\n");
-	expect_holds(wire_talk(T.port, "GET /a//b/../c HTTP/1.1\r\nConnection: close\r\n\r\n"), "hello /a//b/../c\n");
+	expect_holds(wire_talk(T.port, "GET /a//b/../c HTTP/1.1\r\nConnection: close\r\n\r\n"),
+		     "hello /a//b/../c\n");
 	wire_talk(T.port, "REPLICATE /x HTTP/1.1\r\nConnection: close\r\n\r\n");
 	assert(strcmp(T.last_method, "REPLICATE") == 0);
 	wire_talk(T.port, "FOO-BAR /x HTTP/1.1\r\nConnection: close\r\n\r\n");
@@ -418,7 +436,8 @@ waits static void chunked_requests(void)
 	AUTO(conn) c = wire_open(T.port);
 
 	wire_send(c, "PUT /echo HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
-		     "5;ext=1;other=\"q\"\r\nhello\r\n1\r\n \r\nA\r\n0123456789\r\n0\r\nX-Sum: 7\r\nEtag: e\r\n\r\n");
+		     "5;ext=1;other=\"q\"\r\nhello\r\n1\r\n \r\nA\r\n0123456789\r\n0\r\nX-Sum: "
+		     "7\r\nEtag: e\r\n\r\n");
 	const char *r = wire_read_response(c, false);
 	expect_holds(r, "\r\n\r\nhello 0123456789");
 	expect_holds(r, "\r\nX-Trailer-X-Sum: 7\r\n");
@@ -456,7 +475,8 @@ waits static void bad_chunked_requests(void)
 		char text[512];
 
 		T.body_rc = 1;
-		snprintf(text, sizeof text, "PUT /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%s",
+		snprintf(text, sizeof text,
+			 "PUT /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%s",
 			 bad_chunks[i]);
 		const char *r = wire_talk(T.port, text);
 		if (T.body_rc != -EBADMSG)
@@ -536,13 +556,15 @@ waits static void expect_continue(void)
 	/* Unknown expectations are as if absent. */
 	wire_send(c, "PUT /echo HTTP/1.1\r\nContent-Length: 2\r\nExpect: more\r\n\r\nok");
 	expect_begins(wire_read_response(c, false), "HTTP/1.1 200");
-	/* A refusal instead of the 100: nobody knows whether the body comes, so the connection ends. */
+	/* A refusal instead of the 100: nobody knows whether the body comes, so the connection
+	 * ends. */
 	wire_send(c, "PUT /x HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
 	const char *r = wire_read_all(c);
 	expect_begins(r, "HTTP/1.1 200");
 	expect_holds(r, "\r\nConnection: close\r\n");
 	/* HTTP/1.0 knows no interim answers. */
-	expect_begins(wire_talk(T.port, "PUT /echo HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nok"),
+	expect_begins(wire_talk(T.port, "PUT /echo HTTP/1.0\r\nContent-Length: 2\r\nExpect: "
+					"100-continue\r\n\r\nok"),
 		      "HTTP/1.1 200");
 	stop();
 }
@@ -636,9 +658,11 @@ waits static void unread_bodies(void)
 	int rc = conn_write(c, body, 60000, 1000);
 	assert(rc == 0);
 	expect_lacks(wire_read_response(c, false), "Connection: close");
-	wire_send(c, "PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+	wire_send(c,
+		  "PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
 	expect_begins(wire_read_response(c, false), "HTTP/1.1 200");
-	/* Large: the answer says that this is the end, and arrives although we were still sending. */
+	/* Large: the answer says that this is the end, and arrives although we were
+	 * still sending. */
 	wire_send(c, "PUT /x HTTP/1.1\r\nContent-Length: 2097152\r\n\r\n");
 	rc = conn_write(c, body, 2 * MIB, 1000);
 	assert(rc == 0);
@@ -761,7 +785,9 @@ waits static void stop_cancels_what_takes_too_long(void)
 
 waits static void busy_port(void)
 {
-	struct http_server_options o = { .ip = "127.0.0.1", .limits = http_limits_default, .handle = handle };
+	struct http_server_options o = { .ip = "127.0.0.1",
+					 .limits = http_limits_default,
+					 .handle = handle };
 	struct fault why = { 0 };
 	struct http_server *other;
 
@@ -777,13 +803,17 @@ waits static void busy_port(void)
 }
 
 #define IN_TASK(name) static void test_##name(void **state) { (void)state; run_in_task(name); }
-#define TESTS(X)                                                                                       \
-	X(plain_get) X(pipelining) X(refuses) X(refuses_nul) X(limits_of_heads) X(limit_without_line_end) \
-	X(forms_that_are_accepted) X(http_1_0) X(chunked_requests) X(bad_chunked_requests)               \
-	X(endless_chunk_overhead) X(chunked_responses) X(answers_without_body) X(expect_continue)        \
-	X(bodies_that_stop) X(half_closed_get) X(slow_heads) X(idle_connections_end) X(unread_bodies)    \
-	X(large_bodies) X(clients_that_never_read) X(resets_cancel_the_handler) X(too_many_connections)  \
-	X(stops_gracefully) X(stop_cancels_what_takes_too_long) X(busy_port)
+#define TESTS(X)                                                                                 \
+	X(plain_get)                                                                             \
+	X(pipelining) X(refuses) X(refuses_nul) X(limits_of_heads) X(limit_without_line_end) X(  \
+		forms_that_are_accepted) X(http_1_0) X(chunked_requests) X(bad_chunked_requests) \
+		X(endless_chunk_overhead) X(chunked_responses) X(answers_without_body)           \
+			X(expect_continue) X(bodies_that_stop) X(half_closed_get) X(slow_heads)  \
+				X(idle_connections_end) X(unread_bodies) X(large_bodies)         \
+					X(clients_that_never_read) X(resets_cancel_the_handler)  \
+						X(too_many_connections) X(stops_gracefully)      \
+							X(stop_cancels_what_takes_too_long)      \
+								X(busy_port)
 TESTS(IN_TASK)
 
 int main(void)

@@ -66,7 +66,8 @@ waits static struct str wait_for(struct conn *c, size_t n)
 		int rc = conn_fill(c, WAIT_MS);
 
 		if (rc <= 0)
-			fprintf(stderr, "the peer stopped (%d) behind: %.*s\n", rc, STR(conn_data(c)));
+			fprintf(stderr, "the peer stopped (%d) behind: %.*s\n", rc,
+				STR(conn_data(c)));
 		assert(rc > 0);
 	}
 	return conn_data(c);

@@ -73,7 +73,8 @@ waits static void fill_and_consume(void)
 	wire_send(P.b, "bye");
 	conn_close(TAKE(P.b));
 	expect_begins(wire_read_all(P.a), "bye");
-	assert(strcmp(conn_peer_ip(P.a), "127.0.0.1") == 0 && conn_peer_port(P.a) == listener_port(P.listener));
+	assert(strcmp(conn_peer_ip(P.a), "127.0.0.1") == 0 &&
+	       conn_peer_port(P.a) == listener_port(P.listener));
 	assert(!conn_is_tls(P.a));
 	pair_end();
 }
@@ -253,7 +254,8 @@ waits static void idle(void)
 	await_event();
 	uint64_t ms = clock_mono_ms() - begin;
 	assert(I.timed_out && ms >= 28 && ms < 1000);
-	/* A later, shorter limit is kept although the timer runs for the longer one; none after unidle. */
+	/* A later, shorter limit is kept although the timer runs for the longer one; none after
+	 * unidle. */
 	conn_idle(P.b, 60000, on_event, &I);
 	conn_unidle(P.b);
 	begin = clock_mono_ms();
@@ -301,8 +303,8 @@ waits static void resets(void)
 	pair_end();
 }
 
-/* Whoever closes a connection in a callback or with a write behind it frees everything (the loop and the
- * sanitizers would notice). */
+/* Whoever closes a connection in a callback or with a write behind it frees everything (the loop
+ * and the sanitizers would notice). */
 waits static void closing(void)
 {
 	pair_on("127.0.0.1");

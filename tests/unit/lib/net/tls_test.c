@@ -1,5 +1,5 @@
-/* TLS: certificates that fit and that do not, reload, large transfers, endings, through connections and
- * through the HTTP server and client. */
+/* TLS: certificates that fit and that do not, reload, large transfers, endings, through connections
+ * and through the HTTP server and client. */
 #include "lib/net/tls.h"
 #include "lib/http/client.h"
 #include "lib/http/server.h"
@@ -28,8 +28,8 @@ static void write_certificate(const char *name, long serial)
 	X509_gmtime_adj(X509_getm_notBefore(x), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name,
-				   -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+				   (const unsigned char *)name, -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(x));
 	snprintf(san, sizeof san, "DNS:%s,IP:127.0.0.1", name);
 	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
@@ -88,7 +88,9 @@ static struct {
 
 static void start(void)
 {
-	struct http_server_options o = { .ip = "127.0.0.1", .limits = http_limits_default, .handle = handle };
+	struct http_server_options o = { .ip = "127.0.0.1",
+					 .limits = http_limits_default,
+					 .handle = handle };
 	int rc = tls_server_new(cert_file, key_file, &T.tls, NULL);
 
 	assert(rc == 0);
@@ -96,7 +98,9 @@ static void start(void)
 	o.limits.header_timeout_ms = 300;
 	rc = http_server_start(&o, &T.server, NULL);
 	assert(rc == 0);
-	T.to = (struct http_address){ .ip = "127.0.0.1", .port = http_server_port(T.server), .tls = true,
+	T.to = (struct http_address){ .ip = "127.0.0.1",
+				      .port = http_server_port(T.server),
+				      .tls = true,
 				      .host = "store.example.com" };
 }
 
@@ -131,7 +135,8 @@ waits static int put(struct http_client *c, size_t n, bool chunked)
 	headers_init(&h, a);
 	int rc = exchange_start(c, &T.to, &x);
 	if (rc == 0)
-		rc = exchange_send(x, S("PUT"), S("/x"), &h, chunked ? EXCHANGE_CHUNKED : (int64_t)n, STR_NONE);
+		rc = exchange_send(x, S("PUT"), S("/x"), &h,
+				   chunked ? EXCHANGE_CHUNKED : (int64_t)n, STR_NONE);
 	if (rc == 0)
 		rc = exchange_send_body(x, str_of(bytes, n));
 	if (rc == 0)
@@ -230,7 +235,8 @@ waits static void reload(void)
 	rc = put(d, 10, false);
 	assert(rc == 200);
 	http_client_free(d);
-	c = http_client_new(&(struct http_client_options){ .connect_timeout_ms = 5000, .tls = old });
+	c = http_client_new(
+		&(struct http_client_options){ .connect_timeout_ms = 5000, .tls = old });
 	rc = put(c, 10, false);         /* who only knows the old one refuses the new */
 	assert(rc == -EPROTO);
 	http_client_free(c);
@@ -249,7 +255,9 @@ waits static void peers_that_speak_something_else(void)
 	assert(rc == 0);
 	expect_begins(wire_read_all(c), "");
 	/* A TLS client on a plain port. */
-	struct http_server_options o = { .ip = "127.0.0.1", .limits = http_limits_default, .handle = handle };
+	struct http_server_options o = { .ip = "127.0.0.1",
+					 .limits = http_limits_default,
+					 .handle = handle };
 	struct http_server *plain;
 	struct tls_client *tls;
 	struct conn *t;
@@ -258,7 +266,8 @@ waits static void peers_that_speak_something_else(void)
 	assert(rc == 0);
 	rc = tls_client_new(cert_file, &tls, NULL);
 	assert(rc == 0);
-	rc = conn_open_tls("127.0.0.1", http_server_port(plain), tls, "store.example.com", 2000, &t);
+	rc = conn_open_tls("127.0.0.1", http_server_port(plain), tls, "store.example.com", 2000,
+			   &t);
 	assert(rc == -EPROTO || rc == -ECONNRESET);
 	tls_client_free(tls);
 	http_server_stop(plain, 100);
@@ -334,9 +343,10 @@ static void bad_files(void **state)
 }
 
 #define IN_TASK(name) static void test_##name(void **state) { (void)state; run_in_task(name); }
-#define TESTS(X) \
-	X(requests) X(certificates_that_do_not_fit) X(reload) X(peers_that_speak_something_else) X(truncation) \
-	X(cancelled_anywhere)
+#define TESTS(X)                                                                                   \
+	X(requests)                                                                                \
+	X(certificates_that_do_not_fit) X(reload) X(peers_that_speak_something_else) X(truncation) \
+		X(cancelled_anywhere)
 TESTS(IN_TASK)
 
 int main(void)

@@ -1,4 +1,5 @@
-/* Tasks: starting and joining, waiting, cancelling, deadlines, groups, queues, the blocking pool. */
+/* Tasks: starting and joining, waiting, cancelling, deadlines, groups, queues, the
+ * blocking pool. */
 #include "lib/task/task.h"
 #include "lib/base/clock.h"
 #include "tests/unit/lib/http/wire.h"
@@ -236,7 +237,9 @@ waits static void queue_up(void *arg)
 waits static void queues(void)
 {
 	struct waitq q = WAITQ_INIT(q);
-	struct in_queue w[4] = { { &q, "a", 0, 0 }, { &q, "b", 0, 0 }, { &q, "c", 0, 0 }, { &q, "d", 0, 0 } };
+	struct in_queue w[4] = {
+		{ &q, "a", 0, 0 }, { &q, "b", 0, 0 }, { &q, "c", 0, 0 }, { &q, "d", 0, 0 }
+	};
 	TASK_GROUP(g);
 
 	trace[0] = 0;
@@ -337,7 +340,8 @@ waits static void note_id(void *arg)
 
 waits static void transaction_ids(void)
 {
-	static const char long_id[] = "0123456789012345678901234567890123456789012345678901234567890123456789";
+	static const char long_id[] =
+		"0123456789012345678901234567890123456789012345678901234567890123456789";
 	TASK_GROUP(g);
 
 	trace[0] = 0;
@@ -459,10 +463,11 @@ waits static void registers(void)
 }
 
 #define IN_TASK(name) static void test_##name(void **state) { (void)state; run_in_task(name); }
-#define TESTS(X)                                                                                          \
-	X(runs_in_order) X(sleeps) X(cancelling) X(groups_end_with_their_scope) X(cancelling_goes_down)      \
-	X(deadlines) X(yielding_lets_events_in) X(queues) X(semaphores) X(blocking) X(transaction_ids)       \
-	X(watchdog) X(dump) X(many) X(registers)
+#define TESTS(X)                                                                            \
+	X(runs_in_order)                                                                    \
+	X(sleeps) X(cancelling) X(groups_end_with_their_scope) X(cancelling_goes_down)      \
+		X(deadlines) X(yielding_lets_events_in) X(queues) X(semaphores) X(blocking) \
+			X(transaction_ids) X(watchdog) X(dump) X(many) X(registers)
 TESTS(IN_TASK)
 
 int main(void)
