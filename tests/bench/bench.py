@@ -233,14 +233,14 @@ def plan_of(args, peers):
 
 
 def start_all(peers, cluster):
-    """Peers beside each other; why some could not start."""
-    failed = []
+    """Peers beside each other; name -> why, of those that could not start."""
+    failed = {}
 
     def start(name, server):
         try:
             server.start()
         except Exception as e:      # whatever it is, the others are stopped and it is told
-            failed.append("%s does not start: %s" % (name, e))
+            failed[name] = e
 
     threads = [threading.Thread(target=start, args=(p.name, p)) for p in peers]
     for t in threads:
@@ -259,8 +259,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="needletail-bench-")
     peers = [Peer(n, folder) for n in args.peers.split(",") if n and Peer.is_installed(n)]
     bench = Bench(args)
-    plan = plan_of(args, [p.name for p in peers])
-    rows, missed, cluster = [], 0, None
+    plan, rows, missed, cluster = {}, [], 0, None
     quiet = busy_part(1)
     try:
         if not args.no_memory and not args.endpoint:
@@ -270,14 +269,16 @@ def main():
         else:
             cluster = Cluster(conf=SAIO_CONF)
             bench.servers[US] = (cluster.port, [])
-        for text in start_all(peers, cluster):
-            bench.fail(text)
+        failed = start_all(peers, cluster)
+        for name, why in failed.items():
+            bench.fail("%s does not start: %s" % (name, why))
         for p in peers:
             bench.servers[p.name] = (p.port, p.options)
+        plan = plan_of(args, [p.name for p in peers if p.name not in failed])
         if any("md5" in row for row in plan.values()):
             md5 = bench.load("md5", "md5", "-d", "1")
             bench.results["md5", "md5"] = [md5] if md5 else []
-        if not bench.errors:
+        if US not in failed:
             for workload, row in plan.items():
                 bench.measure(workload, [US] + [n for n in row if n != "md5"])
     finally:

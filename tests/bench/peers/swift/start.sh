@@ -23,7 +23,7 @@ for n in 1 2 3 4; do
   done
 done
 spawn proxy /usr/bin/python3 $HERE/launch.py proxy-server $ETC/proxy-server.conf
-for i in $(seq 120); do
+for i in $(seq 240); do
   ok=1
   for p in $PORT $(for n in 1 2 3 4; do seq $((PORT + 10 * n)) $((PORT + 10 * n + 2)); done); do
     code=$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:$p/healthcheck || true)
