@@ -11,6 +11,7 @@ struct fault {
  * why may be NULL. */
 int fault_set(struct fault *why, int code, const char *fmt, ...) printf_like(3, 4);
 #ifdef __clang_analyzer__
-/* The analyzer cannot see that what is returned is the code, and follows paths that do not exist. */
+/* The analyzer cannot see that what is returned is the code, and follows paths that do not
+ * exist. */
 #define fault_set(why, code, ...) ((void)(why), (code))
 #endif

@@ -46,7 +46,8 @@ static struct kept {
 } *kept;
 
 const char *const conf_storage_sections[] = {
-	"objectd", "device", "updater", "replicator", "auditor", "expirer", "reaper", "compute", NULL,
+	"objectd", "device", "updater", "replicator", "auditor",
+	"expirer", "reaper", "compute", NULL,
 };
 
 void conf_add(struct conf_spec *spec, const struct conf_section *section)

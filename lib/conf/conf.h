@@ -126,8 +126,8 @@ struct conf_spec {
 	bool foreign_any;               /* any section that is not a misspelt one of ours is */
 };
 
-/* The sections that belong to the storage server and to compute, for `foreign` of the proxy. The proxy
- * knows all others, so it is the one that notices a section that nobody reads. */
+/* The sections that belong to the storage server and to compute, for `foreign` of the proxy. The
+ * proxy knows all others, so it is the one that notices a section that nobody reads. */
 extern const char *const conf_storage_sections[];
 
 void conf_add(struct conf_spec *spec, const struct conf_section *section);

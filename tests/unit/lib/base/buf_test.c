@@ -70,7 +70,9 @@ static void reserve_and_take(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(grows), cmocka_unit_test(limited), cmocka_unit_test(reserve_and_take),
+		cmocka_unit_test(grows),
+		cmocka_unit_test(limited),
+		cmocka_unit_test(reserve_and_take),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

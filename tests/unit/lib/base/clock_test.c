@@ -9,8 +9,8 @@ static void http(void **state)
 	static const char *const forms[] = { "Sun, 06 Nov 1994 08:49:37 GMT",
 					     "Sunday, 06-Nov-94 08:49:37 GMT",
 					     "Sun Nov  6 08:49:37 1994" };
-	static const char *const bad[] = { "", "yesterday", "Sun, 06 Nov 1994 08:49:37", "784111777",
-					   "Sun, 06 Nov 1994 08:49:37 GMT+1" };
+	static const char *const bad[] = { "", "yesterday", "Sun, 06 Nov 1994 08:49:37",
+					   "784111777", "Sun, 06 Nov 1994 08:49:37 GMT+1" };
 	char text[HTTP_DATE_SIZE];
 	int64_t s = 0;
 

@@ -29,9 +29,10 @@ static void hex(void **state)
 
 static void base64(void **state)
 {
-	static const char *const pairs[][2] = { { "", "" },         { "f", "Zg==" },
-						{ "fo", "Zm8=" },   { "foo", "Zm9v" },
-						{ "foob", "Zm9vYg==" }, { "\xff\xfe\xfd", "//79" } };
+	static const char *const pairs[][2] = {
+		{ "", "" },        { "f", "Zg==" },        { "fo", "Zm8=" },
+		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe\xfd", "//79" }
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
@@ -72,7 +73,8 @@ static void json(void **state)
 {
 	(void)state;
 	buf_clear(&out);
-	json_escape(&out, S("a\"\\/\n\r\t\b\f\x01\x7f\xc3\xbc\xe2\x82\xac\xf0\x9f\xa6\xa0\xff" "z"));
+	json_escape(&out, S("a\"\\/\n\r\t\b\f\x01\x7f\xc3\xbc\xe2\x82\xac\xf0\x9f\xa6\xa0\xff"
+			    "z"));
 	assert_string_equal(done(), "\"a\\\"\\\\/\\n\\r\\t\\b\\f\\u0001\x7f\\u00fc\\u20ac"
 				    "\\ud83e\\udda0\\ufffdz\"");
 	buf_clear(&out);

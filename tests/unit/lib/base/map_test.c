@@ -77,7 +77,8 @@ static void order_of_use(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(many), cmocka_unit_test(order_of_use) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(many),
+					    cmocka_unit_test(order_of_use) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,9 +18,11 @@ static void known(void **state)
 	static const char *const abc[] = {
 		[DIGEST_MD5] = "900150983cd24fb0d6963f7d28e17f72",
 		[DIGEST_SHA1] = "a9993e364706816aba3e25717850c26c9cd0d89d",
-		[DIGEST_SHA256] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-		[DIGEST_SHA512] = ("ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
-				   "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"),
+		[DIGEST_SHA256] =
+			"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+		[DIGEST_SHA512] =
+			("ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+			 "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"),
 	};
 	unsigned char out[DIGEST_MAX];
 	char text[MD5_HEX_SIZE];

@@ -37,8 +37,10 @@ static void round_trip(void **state)
 		buf_clear(&sealed);
 		seal_make(&k, S("token"), str_of(content, sizes[i]), &sealed);
 		for (size_t j = 0; j < sealed.n; j++)
-			assert_non_null(strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					       "0123456789-_", sealed.p[j]));
+			assert_non_null(
+				strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789-_",
+				       sealed.p[j]));
 		assert_int_equal(seal_open(&k, S("token"), buf_str(&sealed), &opened), 0);
 		assert_true(str_eq(buf_str(&opened), str_of(content, sizes[i])));
 		assert_int_equal(seal_open(&k, S("other"), buf_str(&sealed), &opened), -EBADMSG);

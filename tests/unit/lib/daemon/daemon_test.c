@@ -473,11 +473,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runs_and_stops),   cmocka_unit_test(restarts),
-		cmocka_unit_test(crash), cmocka_unit_test(signals),          cmocka_unit_test(stops_at_once),
-		cmocka_unit_test(dies_with_master), cmocka_unit_test(start_fails),
-		cmocka_unit_test(optional_worker),  cmocka_unit_test(busy_port),
-		cmocka_unit_test(options),
+		cmocka_unit_test(runs_and_stops), cmocka_unit_test(restarts),
+		cmocka_unit_test(crash),          cmocka_unit_test(signals),
+		cmocka_unit_test(stops_at_once),  cmocka_unit_test(dies_with_master),
+		cmocka_unit_test(start_fails),    cmocka_unit_test(optional_worker),
+		cmocka_unit_test(busy_port),      cmocka_unit_test(options),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
