@@ -22,6 +22,7 @@ static struct {
 	struct cluster cluster;
 	struct objectd o;
 	struct task_group background;
+	const char *path;               /* of the device; never freed */
 } node;
 
 static void add_conf(struct conf_spec *spec)
@@ -72,17 +73,24 @@ static const char *worker_name(struct daemon *d, unsigned worker)
 	return c ? c->name.p : NULL;
 }
 
+/* The folder of the device. */
 static const char *device_path(const struct device_conf *c)
 {
 	char path[1024];
+	struct str parent;
 
 	if (c->path)
 		return daemon_path(c->path);
 	/* Only the folder of the folders is made here: a path of one's own may be a disk that is not
 	 * mounted. */
-	mkdir(daemon_path(objectd_conf.devices), 0755);
 	snprintf(path, sizeof path, "%s/%.*s", objectd_conf.devices, STR(c->name));
-	return daemon_path(path);
+	const char *full = daemon_path(path);
+
+	parent = str_head(str_from(full), strlen(full) - c->name.n - 1);
+	snprintf(path, sizeof path, "%.*s", STR(parent));
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		log_debug("cannot make %s: %s", path, strerror(errno));
+	return full;
 }
 
 waits static int open_store(struct objectd *o, struct fault *why)
@@ -178,11 +186,12 @@ task_asserted static int worker_start(struct daemon *d, struct fault *why)
 	struct objectd *o = &node.o;
 	int rc;
 
+	node.path = device_path(c);
 	client.connect_timeout_ms = objectd_conf.conn_timeout;
 	client.response_timeout_ms = objectd_conf.node_timeout;
 	*o = (struct objectd){
 		.magic = OBJECTD_MAGIC, .conf = &objectd_conf, .cluster = &node.cluster,
-		.device = c->name.p, .path = device_path(c), .ip = device_ip(c),
+		.device = c->name.p, .path = node.path, .ip = device_ip(c),
 		.port = (unsigned)c->port, .background = &node.background,
 	};
 	task_group_init(&node.background);

@@ -85,8 +85,8 @@ waits static int expire(struct expirer *x, const struct object_id *id)
 /* How many were deleted, or negative. */
 waits static int pass(struct expirer *x)
 {
-	struct object_id *ids = xcalloc(BATCH, sizeof *ids);
-	AUTO(free) owned = ids;
+	AUTO(free) room = xcalloc(BATCH, sizeof(struct object_id));
+	struct object_id *ids = room;
 	int total = 0, n, rc = 0, done;
 
 	do {
