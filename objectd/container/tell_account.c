@@ -71,10 +71,11 @@ task_asserted static void tell_one(void *arg)
 	t->status = container_send_report(t->o, &t->to, t->info);
 	if (t->status == 404 || (t->status >= 200 && t->status < 300))
 		return;
-	log_warn("account %.*s was not told of container %.*s by %s:%u/%.*s: %s %d, will be told later",
+	struct str why = t->status < 0 ? str_from(strerror(-t->status)) : http_reason(t->status);
+
+	log_warn("account %.*s was not told of container %.*s at %s:%u/%.*s: %.*s, will be told later",
 		 STR(t->info->account), STR(t->info->container), t->to.to.ip, t->to.to.port,
-		 STR(t->to.device), t->status < 0 ? strerror(-t->status) : "status",
-		 t->status < 0 ? 0 : t->status);
+		 STR(t->to.device), STR(why));
 }
 
 /* "ip:port", "[ip6]:port" */
