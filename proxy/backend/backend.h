@@ -14,9 +14,9 @@ waits void backend_stop(struct backend *b, uint64_t grace_ms);
 struct task_group *backend_background(struct backend *b);
 
 /* What went wrong with a server: a refused connection puts it aside at once, and so does a full
- * disk; other errors are counted. Servers that could not be reached are tried in the background and
- * come back as soon as they accept connections. error: negative errno, or a status of 500 and
- * above. Logs. */
+ * disk; timeouts count as a third of what is tolerated, other errors as one. Servers that did not
+ * answer are tried in the background and come back as soon as they do. error: negative errno, or a
+ * status of 500 and above. Logs. */
 void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing);
 /* Whether requests pass it over for now. */
 bool node_limited(struct backend *b, const struct ring_dev *dev);
@@ -82,8 +82,8 @@ struct get {
 	const struct headers *headers;  /* to send; they live as long as the request */
 	bool head;
 	bool newest;                    /* ask everybody, take the newest */
-	/* May be NULL: a server to ask first; and where to write which one gave the answer (a dev of NULL
-	 * when nobody did). */
+	/* May be NULL: a server to ask first; and where to write which one gave the answer (a dev
+	 * of NULL when nobody did). */
 	const struct ring_dev *prefer;
 	struct node *source;
 };

@@ -19,15 +19,15 @@ struct str node_path(struct arena *a, const struct ring_dev *dev, struct str tar
 	return str_of(p, (size_t)(at - p));
 }
 
-waits static int start(struct backend *b, const struct ring_dev *dev, struct exchange **ret)
+int node_address(const struct ring_dev *dev, struct http_address *ret)
 {
-	struct http_address to = { .port = dev->port };
 	size_t n = strlen(dev->ip);
 
-	if (n >= sizeof to.ip)
+	if (n >= sizeof ret->ip)
 		return -EINVAL;
-	memcpy(to.ip, dev->ip, n + 1);
-	return exchange_start(b->proxy->client, &to, ret);
+	*ret = (struct http_address){ .port = dev->port };
+	memcpy(ret->ip, dev->ip, n + 1);
+	return 0;
 }
 
 int node_send(struct backend *b, const struct node *node, struct str method, struct str target_path,
@@ -35,8 +35,11 @@ int node_send(struct backend *b, const struct node *node, struct str method, str
 	      struct exchange **ret)
 {
 	AUTO(exchange) x = NULL;
-	int rc = start(b, node->dev, &x);
+	struct http_address to;
+	int rc = node_address(node->dev, &to);
 
+	if (rc == 0)
+		rc = exchange_start(b->proxy->client, &to, &x);
 	if (rc >= 0) {
 		struct str path = node_path(h->arena, node->dev, target_path, query);
 

@@ -23,5 +23,7 @@ struct trouble {
 
 enum { TROUBLE_KEY_SIZE = RING_HOST_SIZE + RING_DEVICE_SIZE + 16 };
 struct str trouble_key(const struct ring_dev *dev, char text[TROUBLE_KEY_SIZE]);
+/* Where a device's server listens: 0, or -EINVAL for what cannot be an address. */
+int node_address(const struct ring_dev *dev, struct http_address *ret) must_check;
 /* 0..n-1 */
 unsigned backend_random(struct backend *b, unsigned n);

@@ -5,10 +5,9 @@
 #include "lib/crypto/digest.h"
 #include "lib/log/log.h"
 #include "lib/metrics/metrics.h"
-#include "lib/net/conn.h"
 #include "proxy/backend/internal.h"
 
-enum { PROBE_FIRST_MS = 250, PROBE_MAX_MS = 4000, GRACE_STEP_MS = 20 };
+enum { PROBE_FIRST_MS = 250, PROBE_MAX_MS = 4000, PROBE_ANSWER_MS = 1000, GRACE_STEP_MS = 20 };
 
 METRIC_COUNTER(node_errors, "needletail_proxy_node_errors_total",
 	       "Failed exchanges with storage servers.");
@@ -93,25 +92,47 @@ bool node_limited(struct backend *b, const struct ring_dev *dev)
 
 struct probe {
 	struct backend *backend;
-	unsigned port;
-	char ip[RING_HOST_SIZE], key[TROUBLE_KEY_SIZE];
+	struct http_address to;
+	char key[TROUBLE_KEY_SIZE];
 };
 
-/* Waits until the server accepts connections, or until nobody cares any more. */
+/* Any answer shows that somebody is there; a process that hangs accepts connections too. */
+waits static int probe_once(const struct probe *p)
+{
+	AUTO(arena) a = arena_new();
+	AUTO(exchange) x = NULL;
+	struct response res;
+	struct headers h;
+	int rc = exchange_start(p->backend->proxy->client, &p->to, &x);
+
+	headers_init(&h, a);
+	if (rc == 0) {
+		exchange_set_timeouts(x, PROBE_ANSWER_MS, PROBE_ANSWER_MS);
+		rc = exchange_send(x, S("OPTIONS"), S("/"), &h, 0, STR_NONE);
+	}
+	if (rc == 0)
+		rc = exchange_receive(x, a, false, &res);
+	if (rc > 0) {
+		if (body_drain(res.body, 64 * KIB) < 0)
+			log_debug("%s: the answer to a probe broke off, ignoring", p->key);
+		body_close(res.body);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Waits until the server answers again, or until nobody cares any more. */
 waits static void probe_run(void *arg)
 {
 	AUTO(free) owned = arg;
 	struct probe *p = owned;
-	const struct proxy_conf *conf = p->backend->proxy->conf;
 	uint64_t pause = PROBE_FIRST_MS, began = clock_mono_ms();
 	bool back = false;
 
-	while (!back && clock_mono_ms() - began < conf->error_suppression_interval) {
-		AUTO(conn) c = NULL;
-
+	while (!back &&
+	       clock_mono_ms() - began < p->backend->proxy->conf->error_suppression_interval) {
 		if (task_sleep(pause) < 0)
 			return;
-		int rc = conn_open(p->ip, p->port, conf->conn_timeout, &c);
+		int rc = probe_once(p);
 
 		if (rc == -ECANCELED)
 			return;
@@ -119,24 +140,20 @@ waits static void probe_run(void *arg)
 		pause = MIN(2 * pause, (uint64_t)PROBE_MAX_MS);
 	}
 	if (back)
-		log_info("%s accepts connections again", p->key);
+		log_info("%s answers again", p->key);
 	free(map_remove(p->backend->troubles, str_from(p->key)));
-}
-
-static bool is_unreachable(int error)
-{
-	return error == -ECONNREFUSED || error == -ETIMEDOUT || error == -EHOSTUNREACH ||
-	       error == -ENETUNREACH;
 }
 
 static void probe_start(struct backend *b, struct trouble *t, const struct ring_dev *dev)
 {
 	struct probe *p = xcalloc(1, sizeof *p);
 
+	if (node_address(dev, &p->to) < 0) {
+		free(p);
+		return;
+	}
 	t->probing = true;
 	p->backend = b;
-	p->port = dev->port;
-	snprintf(p->ip, sizeof p->ip, "%s", dev->ip);
 	trouble_key(dev, p->key);
 	task_spawn(&b->probes, "probe", probe_run, p);
 }
@@ -157,13 +174,16 @@ void node_failed(struct backend *b, const struct ring_dev *dev, int error, const
 	}
 	bool at_once = error == -ECONNREFUSED || error == 507;
 
-	t->errors = at_once ? MAX(t->errors, limit) : t->errors + 1;
+	/* A timeout costs its client much more than other errors do. */
+	t->errors += error == -ETIMEDOUT ? (limit + 2) / 3 : 1;
+	if (at_once)
+		t->errors = MAX(t->errors, limit);
 	t->last_ms = clock_mono_ms();
 	if (error < 0)
 		log_warn("%s: %s: %s", text, doing, strerror(-error));
 	else
 		log_warn("%s: %s: answered %d", text, doing, error);
-	if (t->errors >= limit && is_unreachable(error) && !t->probing)
+	if (t->errors >= limit && error < 0 && !t->probing)
 		probe_start(b, t, dev);
 }
 
