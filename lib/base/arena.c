@@ -96,12 +96,11 @@ char *arena_cstr(struct arena *a, struct str s)
 	return (char *)arena_str(a, s).p;
 }
 
-struct str arena_printf(struct arena *a, const char *fmt, ...)
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
-	va_list ap, again;
+	va_list again;
 	char small[256];
 
-	va_start(ap, fmt);
 	va_copy(again, ap);
 	int n = vsnprintf(small, sizeof small, fmt, ap);
 	assert(n >= 0);
@@ -111,8 +110,17 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 	else
 		vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
-	va_end(ap);
 	return str_of(p, (size_t)n);
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct str s = arena_vprintf(a, fmt, ap);
+	va_end(ap);
+	return s;
 }
 
 size_t arena_used(const struct arena *a)

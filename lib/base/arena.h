@@ -14,6 +14,7 @@ __attribute__((returns_nonnull, alloc_size(2))) void *arena_zalloc(struct arena 
 /* A NUL-terminated copy. */
 struct str arena_str(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap) printf_like(2, 0);
 /* As C strings. */
 char *arena_cstr(struct arena *a, struct str s);
 /* Bytes handed out so far. */

@@ -70,30 +70,12 @@ void headers_add(struct headers *h, struct str name, struct str value)
 	headers_add_ref(h, arena_str(h->arena, name), arena_str(h->arena, value));
 }
 
-printf_like(3, 0) static void add_formatted(struct headers *h, struct str name, const char *fmt,
-					    va_list ap)
-{
-	va_list again;
-	char small[256];
-
-	va_copy(again, ap);
-	int n = vsnprintf(small, sizeof small, fmt, ap);
-	assert(n >= 0);
-	char *p = arena_alloc(h->arena, (size_t)n + 1);
-	if ((size_t)n < sizeof small)
-		memcpy(p, small, (size_t)n + 1);
-	else
-		vsnprintf(p, (size_t)n + 1, fmt, again);
-	va_end(again);
-	headers_add_ref(h, arena_str(h->arena, name), str_of(p, (size_t)n));
-}
-
 void headers_addf(struct headers *h, struct str name, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	add_formatted(h, name, fmt, ap);
+	headers_add_ref(h, arena_str(h->arena, name), arena_vprintf(h->arena, fmt, ap));
 	va_end(ap);
 }
 
@@ -110,7 +92,7 @@ void headers_setf(struct headers *h, struct str name, const char *fmt, ...)
 
 	headers_remove(h, name);
 	va_start(ap, fmt);
-	add_formatted(h, name, fmt, ap);
+	headers_add_ref(h, arena_str(h->arena, name), arena_vprintf(h->arena, fmt, ap));
 	va_end(ap);
 }
 

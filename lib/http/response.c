@@ -148,15 +148,9 @@ void respond_status(struct response *res, int status)
 
 void respond_text(struct response *res, int status, const char *fmt, ...)
 {
-	va_list ap, again;
+	va_list ap;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
-	assert(n >= 0);
-	char *p = arena_alloc(res->headers.arena, (size_t)n + 1);
-	vsnprintf(p, (size_t)n + 1, fmt, again);
-	va_end(again);
+	respond(res, status, S("text/plain"), arena_vprintf(res->headers.arena, fmt, ap));
 	va_end(ap);
-	respond(res, status, S("text/plain"), str_of(p, (size_t)n));
 }

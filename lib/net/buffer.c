@@ -73,7 +73,7 @@ void inbuf_grow(struct inbuf *b, size_t size)
 		return;
 	inbuf_take(&bigger, size);
 	bigger.end = (uint32_t)inbuf_n(b);
-	if (bigger.end)
+	if (b->p)
 		memcpy(bigger.p, b->p + b->start, bigger.end);
 	inbuf_give(b);
 	*b = bigger;
