@@ -31,6 +31,7 @@ struct master {
 	int signals;                    /* signalfd */
 	int ready_fd;                   /* -1: none */
 	bool ready, stopping;
+	struct fault last_failure;      /* why a worker could not start */
 	int exit_code;
 	uint64_t kill_ms;               /* when what is left is killed */
 	pid_t pid;

@@ -118,7 +118,7 @@ static void check_ready(struct master *m)
 	if (m->ready || m->stopping || reported < m->d->workers)
 		return;
 	if (ready == 0) {
-		give_up(m, "no worker could start");
+		give_up(m, m->last_failure.text[0] ? m->last_failure.text : "no worker could start");
 		return;
 	}
 	m->ready = true;
@@ -147,6 +147,7 @@ static void on_report(struct master *m, struct worker *w)
 	if (text[0] == REPORT_READY) {
 		w->ready = true;
 	} else {
+		fault_set(&m->last_failure, 0, "%s", text + 1);
 		log_error("worker %s could not start: %s", w->name, text + 1);
 		if (!m->ready && !m->ops->workers_optional)
 			give_up(m, text + 1);
