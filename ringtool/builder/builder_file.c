@@ -125,7 +125,7 @@ static int dev_read(struct builder *b, json_t *j, struct fault *why)
 	double weight;
 	struct ring_dev dev = { 0 };
 
-	if (json_unpack(j, "{s:i, s:I, s:I, s:s, s:i, s:s, s:i, s:s, s:F, s:s, s:b}", "id", &id,
+	if (json_unpack(j, "{s:i, s:I, s:I, s:s, s:i, s:s, s:i, s:s, s:F, s:s, s:b!}", "id", &id,
 			"region", &region, "zone", &zone, "ip", &ip, "port", &port,
 			"replication_ip", &replication_ip, "replication_port", &replication_port,
 			"device", &device, "weight", &weight, "meta", &meta, "removing", &removing) < 0 ||
@@ -216,6 +216,28 @@ static int tables_read(struct builder *b, const json_t *j, struct fault *why)
 	return err ?: moved ? moved_read(b, moved, why) : 0;
 }
 
+/* A key that is not known may be one that was damaged, or of a newer ringtool. */
+static int keys_check(json_t *j, struct fault *why)
+{
+	static const char *const known[] = {
+		"needletail_builder", "id", "part_power", "replicas", "min_part_hours", "overload", "version",
+		"devs_changed", "hours_epoch", "next_part_power", "dispersion", "devices", "hours_since", "table",
+		"previous",
+	};
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(j, key, value) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(known) && strcmp(known[i], key))
+			i++;
+		if (i == ARRAY_LEN(known))
+			return fault_set(why, -EINVAL, "has the unknown key \"%.40s\"", key);
+	}
+	return 0;
+}
+
 int builder_parse(struct str text, struct builder **ret, struct fault *why)
 {
 	json_error_t error;
@@ -243,7 +265,8 @@ int builder_parse(struct str text, struct builder **ret, struct fault *why)
 	    strlen(id) != 32 || (next != -1 && next != part_power && next != part_power + 1))
 		return fault_set(why, -EINVAL, "has a setting that is missing or out of bounds");
 	AUTO(builder) b = builder_new((unsigned)part_power, replicas, (unsigned)hours);
-	int err = devs_read(b, json_object_get(j, "devices"), why);
+	int err = keys_check(j, why);
+	err = err ?: devs_read(b, json_object_get(j, "devices"), why);
 	err = err ?: tables_read(b, j, why);
 	if (err)
 		return err;
