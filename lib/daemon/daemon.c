@@ -71,15 +71,28 @@ const struct daemon_conf *daemon_conf(void)
 	return &cluster_conf;
 }
 
+/* Paths that were made, kept so that reading the configuration again makes none twice. */
+static struct path {
+	struct path *next;
+	char text[];
+} *paths;
+
 const char *daemon_path(const char *path)
 {
-	char *joined;
+	char joined[1024];
 
 	if (path[0] == '/')
 		return path;
-	if (asprintf(&joined, "%s/%s", cluster_conf.home, path) < 0)
-		unreachable("no memory for a path");
-	return joined;
+	snprintf(joined, sizeof joined, "%s/%s", cluster_conf.home, path);
+	for (struct path *p = paths; p; p = p->next)
+		if (strcmp(p->text, joined) == 0)
+			return p->text;
+	struct path *p = xmalloc(sizeof *p + strlen(joined) + 1);
+
+	memcpy(p->text, joined, strlen(joined) + 1);
+	p->next = paths;
+	paths = p;
+	return p->text;
 }
 
 /* So that SIGHUP finds the file wherever the process stands. */
@@ -134,13 +147,13 @@ static int check_addresses(struct master *m, struct fault *why)
 }
 
 /* own: without the sections that several programs read. */
-static void print_reference(const struct master *m, bool own)
+static int print_reference(const struct master *m, bool own)
 {
 	CLEANUP(buf_done) struct buf text = BUF(MIB);
 
 	buf_addf(&text, "# %s\n\n%s\n", m->ops->program, m->ops->help);
 	conf_reference(&m->spec, !own, &text);
-	fwrite(text.p, 1, text.n, stdout);
+	return fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0 ? 0 : 1;
 }
 
 struct options {
@@ -293,10 +306,8 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 		printf("%s %s\n", ops->program, NEEDLETAIL_VERSION);
 		return 0;
 	}
-	if (o.reference) {
-		print_reference(&m, o.own);
-		return 0;
-	}
+	if (o.reference)
+		return print_reference(&m, o.own);
 	d.conf_path = absolute(o.conf);
 	m.ready_fd = o.ready_fd;
 	prepare_process(&o, parent);

@@ -39,6 +39,8 @@ struct master {
 
 /* Forks the workers and looks after them until all have ended: the program's exit code. */
 int master_run(struct master *m);
+/* In a worker, once it handles them. */
+void master_unblock_signals(void);
 /* The body of a worker process; never returns. */
 __attribute__((noreturn)) void worker_run(struct master *m, unsigned index, int report);
 

@@ -29,13 +29,17 @@ static void signals_set(sigset_t *set)
 		sigaddset(set, signal_numbers[i]);
 }
 
-/* In the child: nothing of the master's stays. */
-static void leave_master(struct master *m, int report)
+void master_unblock_signals(void)
 {
 	sigset_t set;
 
 	signals_set(&set);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* In the child: nothing of the master's stays but the blocked signals, until there are handlers. */
+static void leave_master(struct master *m, int report)
+{
 	close(m->signals);
 	if (m->ready_fd >= 0)
 		close(m->ready_fd);
@@ -118,7 +122,8 @@ static void check_ready(struct master *m)
 	if (m->ready || m->stopping || reported < m->d->workers)
 		return;
 	if (ready == 0) {
-		give_up(m, m->last_failure.text[0] ? m->last_failure.text : "no worker could start");
+		give_up(m, m->last_failure.text[0] ? m->last_failure.text :
+						     "no worker could start");
 		return;
 	}
 	m->ready = true;

@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { BEAT_MS = 2000, SIGNALS = 4 };
+enum { BEAT_MS = 2000, SIGNALS = 4, ALARM_S = 10 };
 
 static struct {
 	struct master *m;
@@ -69,6 +69,8 @@ static void begin_stop(void)
 		_exit(W.exit_code);
 	}
 	W.m->d->stopping = true;
+	/* The master kills what does not stop, but it may be gone. */
+	alarm((unsigned)(daemon_conf()->stop_timeout / 1000) + ALARM_S);
 	if (W.main_task)
 		task_wake(W.main_task);
 }
@@ -102,15 +104,17 @@ static void watch_signals(void)
 		uv_signal_init(&W.loop, &W.signals[i]);
 		uv_signal_start(&W.signals[i], on_signal, numbers[i]);
 	}
+	master_unblock_signals();
 }
 
 waits static void beat_task(void *arg)
 {
 	struct master *m = arg;
 
-	do
+	do {
 		atomic_store(&m->beats[m->d->worker], clock_mono_ms());
-	while (task_sleep(BEAT_MS) == 0);
+		log_tell_held();
+	} while (task_sleep(BEAT_MS) == 0);
 }
 
 static void on_slow(const char *name, const char *after, unsigned ms)

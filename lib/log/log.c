@@ -17,6 +17,7 @@ struct repeat {
 	const char *fmt;
 	uint64_t since_ms;
 	unsigned n, held;
+	enum log_level level;
 };
 
 static struct {
@@ -142,7 +143,7 @@ static void write_line(enum log_level level, const char *text)
 }
 
 /* Says how many lines of a format were held back. */
-static void tell_held(struct repeat *r, enum log_level level)
+static void tell_held(struct repeat *r)
 {
 	char text[512];
 
@@ -150,7 +151,16 @@ static void tell_held(struct repeat *r, enum log_level level)
 		return;
 	snprintf(text, sizeof text, "held back %u more like: %.400s", r->held, r->fmt);
 	r->held = 0;
-	write_line(level, text);
+	write_line(r->level, text);
+}
+
+void log_tell_held(void)
+{
+	uint64_t now = clock_mono_ms();
+
+	for (size_t i = 0; i < REPEATS_KNOWN; i++)
+		if (now - L.repeats[i].since_ms >= REPEATS_MS)
+			tell_held(&L.repeats[i]);
 }
 
 /* Formats are string literals: the address says which line of the source it is. */
@@ -160,8 +170,8 @@ static bool may_write(const char *fmt, enum log_level level)
 	uint64_t now = clock_mono_ms();
 
 	if (r->fmt != fmt || now - r->since_ms >= REPEATS_MS) {
-		tell_held(r, level);
-		*r = (struct repeat){ .fmt = fmt, .since_ms = now };
+		tell_held(r);
+		*r = (struct repeat){ .fmt = fmt, .since_ms = now, .level = level };
 	}
 	if (r->n++ < REPEATS_MAX)
 		return true;

@@ -29,6 +29,8 @@ void log_set_worker(const char *name);
 void log_set_level(enum log_level level);
 /* Opens the files again by name (after rotation). The old stay when that fails. */
 int log_reopen(struct fault *why) must_check;
+/* Says what was held back longer than 10 s ago; called now and then. */
+void log_tell_held(void);
 /* Where messages go: for task dumps. */
 int log_fd(void);
 

@@ -225,6 +225,20 @@ static void log_has(const char *text, unsigned times)
 	fail_msg("\"%s\" stands %u times, not %u, in\n%s", text, n, times, log);
 }
 
+static void log_lacks(const char *text)
+{
+	char path[128], line[512];
+
+	snprintf(path, sizeof path, "%s/log/toy.log", dir);
+	FILE *f = fopen(path, "re");
+
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		if (strstr(line, text))
+			fail_msg("%s", line);
+	fclose(f);
+}
+
 /* The process id in the first log line of worker n: "toy[1 4711]". */
 static pid_t worker_pid(unsigned worker)
 {
@@ -261,6 +275,8 @@ static void runs_and_stops(void **state)
 	assert_int_equal(finish(&r), 0);
 	assert_string_equal(output.p, "");
 	log_has("stopped in 200 ms", 2);
+	log_lacks("Sanitizer");
+	log_lacks("were left");
 }
 
 static void restarts(void **state)
@@ -327,6 +343,7 @@ static void signals(void **state)
 	kill(r.pid, SIGTERM);
 	assert_int_equal(finish(&r), 0);
 	log_has("stopped in", 2);
+	log_lacks("Sanitizer");
 	unlink(to);
 }
 
