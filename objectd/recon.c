@@ -14,7 +14,7 @@
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 
-enum { FILE_MAX = 1 * MIB };
+enum { FILE_MAX = 1 * MIB, GAUGES_MS = 5000 };
 
 METRIC_GAUGE(g_objects, "needletail_objects", "Live objects on the device.");
 METRIC_GAUGE(g_tombstones, "needletail_tombstones", "Tombstones kept.");
@@ -57,9 +57,18 @@ static void gauges(void *arg)
 	metric_gauge_set(&g_connections, http.open);
 }
 
+/* The page may be asked of any worker, so each keeps its own gauges fresh. */
+task_asserted static void gauges_run(void *arg)
+{
+	do
+		gauges(arg);
+	while (task_sleep(GAUGES_MS) != -ECANCELED);
+}
+
 void recon_start(struct objectd *o)
 {
 	metrics_on_page(gauges, o);
+	task_spawn(o->background, "gauges", gauges_run, o);
 }
 
 /* A file of /proc, or a ring: small, but a disk may be slow. */

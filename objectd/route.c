@@ -200,7 +200,8 @@ task_asserted void route_handle(void *arg, struct request *req, struct response 
 		respond_status(res, 405);
 	else
 		handle_path(o, req, res);
-	headers_add_ref(&res->headers, S("X-Needletail"), S("1"));
+	/* For our own kind; Swift's proxies do not show X-Backend-* to clients. */
+	headers_add_ref(&res->headers, S("X-Backend-Needletail"), S("1"));
 }
 
 static void log_request(const struct request *req, const struct response *res)

@@ -40,8 +40,37 @@ static int find_policy(struct object_request *r)
 	return 0;
 }
 
-/* Names in the reserved namespace (a leading NUL, which proxies send for versions) only come in pairs:
- * request_helpers.py validate_internal_obj. NUL cannot stand in a path here, so there are none. */
+static bool is_reserved(struct str name)
+{
+	return name.n > 0 && name.p[0] == 0;
+}
+
+/* A NUL makes a name reserved (old versions of objects) and stands in front or nowhere; objects and their
+ * container are reserved together, except in hidden accounts. Swift: request_helpers.py
+ * validate_internal_obj */
+static int check_names(struct object_request *r)
+{
+	const struct backend_path *p = r->path;
+	const struct {
+		struct str name;
+		const char *what;
+	} parts[] = { { p->account, "account" }, { p->container, "container" }, { p->object, "object" } };
+	bool hidden = p->account.p[0] == '.';
+
+	for (unsigned i = 0; i < (hidden ? 2 : 3); i++) {
+		if (str_chr(parts[i].name, 0) < 0 || is_reserved(parts[i].name))
+			continue;
+		respond_text(r->res, 400, "Invalid reserved-namespace %s", parts[i].what);
+		return -EINVAL;
+	}
+	if (hidden || is_reserved(p->container) == is_reserved(p->object))
+		return 0;
+	respond_text(r->res, 400, is_reserved(p->container) ?
+		     "Invalid user-namespace object in reserved-namespace container" :
+		     "Invalid reserved-namespace object in user-namespace container");
+	return -EINVAL;
+}
+
 void object_handle(struct objectd *o, struct request *req, struct response *res,
 		   const struct backend_path *p)
 {
@@ -49,7 +78,7 @@ void object_handle(struct objectd *o, struct request *req, struct response *res,
 	const struct cluster *c = o->cluster;
 	bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD;
 
-	if (find_policy(&r) < 0)
+	if (find_policy(&r) < 0 || check_names(&r) < 0)
 		return;
 	ring_hash_path(c->hash_prefix, c->hash_suffix, p->account, p->container, p->object, r.id.hash);
 	r.name = swift_path_join(req->arena, p->account, p->container, p->object);

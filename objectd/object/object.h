@@ -26,6 +26,19 @@ waits void object_get(struct object_request *r);        /* GET and HEAD */
 waits void object_put(struct object_request *r);
 waits void object_post(struct object_request *r);
 waits void object_delete(struct object_request *r);
+
+/* What a POST left that is newer than the PUT that is about to replace its data: it applies to the new data
+ * as well (as a .meta file does in Swift). */
+struct object_kept_post {
+	bool any;
+	struct timestamp ts;
+	struct headers metadata;        /* of the PUT and the POST together */
+	int64_t delete_at;
+};
+/* Under the object's lock, before the commit. put: the metadata of the PUT. 0 or a store error. */
+waits must_check int object_keep_post(struct object_request *r, const struct headers *put,
+				      struct object_kept_post *ret);
+
 /* REPLICATE /device/partition: what Swift's object replicator asks. */
 void object_replicate(struct request *req, struct response *res);
 

@@ -52,10 +52,10 @@ static struct str new_content_type(struct object_request *r, struct timestamp *r
 }
 
 /* The Content-Type that was PUT may count the bytes of a large object; that must stay with the listing. */
-static void replace_content_type(struct post *p, struct str type)
+static void replace_content_type(struct post *p, const struct headers *data, struct str type)
 {
-	struct str old = headers_get(p->existing, S("Content-Type"));
-	struct str bytes = headers_get(p->existing, S(META_SWIFT_BYTES));
+	struct str old = headers_get(data, S("Content-Type"));
+	struct str bytes = headers_get(data, S(META_SWIFT_BYTES));
 	char text[TIMESTAMP_SIZE];
 
 	if (!bytes.p)
@@ -91,7 +91,7 @@ static int build(struct post *p)
 	}
 	p->content_type_ts = type_newer ? type_ts : old_ts;
 	if (type_newer)
-		replace_content_type(p, type);
+		replace_content_type(p, p->existing, type);
 	return 0;
 }
 
@@ -111,6 +111,33 @@ static int64_t delete_at_of(const struct headers *h)
 	uint64_t at;
 
 	return str_to_u64(headers_get(h, S("X-Delete-At")), &at) == 0 ? (int64_t)at : 0;
+}
+
+int object_keep_post(struct object_request *r, const struct headers *put, struct object_kept_post *ret)
+{
+	struct post p = { .r = r };
+	struct object_entry e;
+	struct timestamp type_ts;
+	int rc = store_lookup(r->o->store, &r->id, &e);
+
+	ret->any = false;
+	if (rc < 0 || e.state != OBJECT_DATA || timestamp_cmp(e.meta_ts, r->ts) <= 0)
+		return rc == -ENOENT ? 0 : rc;
+	rc = read_existing(&p);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	*ret = (struct object_kept_post){ .any = true, .ts = p.entry.meta_ts };
+	headers_init(&ret->metadata, r->req->arena);
+	meta_of_post(p.existing, put, &ret->metadata);
+	type_ts = meta_content_type_ts(p.existing, p.entry.data_ts);
+	if (timestamp_cmp(type_ts, r->ts) > 0) {
+		p.content_type_ts = type_ts;
+		p.metadata = ret->metadata;
+		replace_content_type(&p, put, headers_get(p.existing, S("Content-Type")));
+		ret->metadata = p.metadata;
+	}
+	ret->delete_at = delete_at_of(&ret->metadata);
+	return 0;
 }
 
 waits static int store(struct post *p)

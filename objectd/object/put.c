@@ -1,5 +1,6 @@
 /* PUT of an object: the body goes into the store, then a row into the container's listing. Swift:
  * obj/server.py PUT and what it calls. */
+#include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/crypto/digest.h"
 #include "lib/swift/conditional.h"
@@ -12,6 +13,7 @@
 enum {
 	DIGEST_POOL_MIN = 64 * KIB,     /* pieces from that size on are digested in the pool */
 	LOOKUP_FIRST_MIN = 1 * MIB,     /* bodies worth a look whether they will be refused */
+	LATE_US = 500 * 1000,           /* a PUT that old may have been overtaken by a POST */
 };
 
 struct put {
@@ -206,6 +208,27 @@ static bool etag_matches(struct put *p)
 	return want.n == 0 || str_ieq(want, str_from(p->etag));
 }
 
+/* The looking up is saved where no POST can have come before. */
+static bool may_be_overtaken(const struct object_request *r)
+{
+	return r->replication || clock_wall_us() - timestamp_us(r->ts) > LATE_US;
+}
+
+/* Data and what a newer POST left, with the object's lock held. */
+waits static int store_both(struct put *p, const struct store_put *put)
+{
+	struct object_request *r = p->r;
+	struct object_kept_post kept = { .any = false };
+	int rc = may_be_overtaken(r) ? object_keep_post(r, put->metadata, &kept) : 0;
+
+	if (rc == 0)
+		rc = store_writer_commit(p->writer, put, &p->before);
+	if (rc == 0 && kept.any)
+		rc = store_post(r->o->store, &r->id, kept.ts, &kept.metadata, kept.delete_at, NULL, NULL);
+	replicator_touch(r->o->replicator, &r->id);
+	return rc;
+}
+
 waits static int commit(struct put *p)
 {
 	struct object_request *r = p->r;
@@ -235,9 +258,7 @@ waits static int commit(struct put *p)
 	struct store_put put = { .id = r->id, .ts = r->ts, .name = r->name, .metadata = &metadata,
 				 .delete_at = (int64_t)delete_at, .with = p->txn };
 
-	rc = store_writer_commit(p->writer, &put, &p->before);
-	if (rc == 0)
-		replicator_touch(r->o->replicator, &r->id);
+	rc = store_both(p, &put);
 	if (rc == -EALREADY)
 		object_respond_conflict(r, p->before.data_ts);
 	return rc;

@@ -60,7 +60,7 @@ waits static int ask(struct replicator *r, struct peer *p, struct str path, stru
 	rc = body_read_all(res.body, ret);
 	body_close(res.body);
 	*ret_status = res.status;
-	*ret_ours = headers_has(&res.headers, S("X-Needletail"));
+	*ret_ours = headers_has(&res.headers, S("X-Backend-Needletail"));
 	return rc;
 }
 

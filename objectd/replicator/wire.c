@@ -69,14 +69,10 @@ int wire_take_listed(struct str *rest, struct object_listed *ret)
 
 char entry_needs(const struct object_entry *mine, const struct object_entry *theirs)
 {
-	int data;
-
-	if (!mine)
+	if (!mine || timestamp_cmp(mine->data_ts, theirs->data_ts) < 0)
 		return PEER_NEEDS_DATA;
-	data = timestamp_cmp(mine->data_ts, theirs->data_ts);
-	if (data < 0)
-		return PEER_NEEDS_DATA;
-	if (data > 0 || theirs->state == OBJECT_TOMBSTONE || mine->state == OBJECT_TOMBSTONE)
+	/* A newer POST is wanted even by who has newer data: it applies to that as well. */
+	if (theirs->state == OBJECT_TOMBSTONE || mine->state == OBJECT_TOMBSTONE)
 		return PEER_HAS_IT;
 	return timestamp_cmp(mine->meta_ts, theirs->meta_ts) < 0 ? PEER_NEEDS_METADATA : PEER_HAS_IT;
 }

@@ -85,7 +85,7 @@ waits static int ask(struct updater *u, struct target *t, struct arena *a, struc
 	rc = exchange_receive(x, a, false, &res);
 	if (rc < 0)
 		return rc;
-	bool ours = headers_has(&res.headers, S("X-Needletail"));
+	bool ours = headers_has(&res.headers, S("X-Backend-Needletail"));
 
 	rc = ret_body ? body_read_all(res.body, ret_body) : body_drain(res.body, 64 * KIB);
 	body_close(res.body);

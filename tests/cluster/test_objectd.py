@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster.objectd_node import (Objectd, SwiftServers, container_headers, md5, timestamp,
                                         wait_for)
-from tests.harness.raw import Raw
+from tests.harness.raw import Raw, RawError
 
 KINDS = ["needletail"] + (["swift"] if os.environ.get("NEEDLETAIL_TEST_SWIFT") else [])
 
@@ -211,6 +211,13 @@ def test_footers(dev, name):
     assert res.get("X-Object-Sysmeta-Late") == "yes"
 
 
+def test_reserved_names(dev, name):
+    for path, status in (("a/%00c/%00o", 201), ("a/%00c/o", 400), ("a/c/%00o", 400), ("a/c/o%00", 400),
+                         (".a/c/%00o", 201)):
+        assert dev.request("PUT", "", raw_path="/%s/1/%s" % (dev.name, path), body=b"x").status == status, \
+            path
+
+
 # ---- conditions and ranges ----
 
 def test_conditional_get(dev, name):
@@ -352,6 +359,22 @@ def test_put_drops_what_was_posted(dev, name):
     assert res.get("X-Object-Meta-A") is None and res.get("Content-Type") == "text/plain"
 
 
+def test_late_put_keeps_what_was_posted(dev, name):
+    """PUT at 1, POST at 3, then a PUT of 2 comes in: its data, with the POST's metadata."""
+    dev.put(name, b"one", {"X-Timestamp": timestamp(-10), "X-Object-Meta-A": "1",
+                           "X-Object-Sysmeta-S": "1"})
+    post = timestamp(-1)
+    dev.post(name, {"X-Timestamp": post, "X-Object-Meta-B": "posted", "Content-Type": "image/png"})
+    put = timestamp(-5)
+    assert dev.put(name, b"two", {"X-Timestamp": put, "X-Object-Meta-A": "2",
+                                  "X-Object-Sysmeta-S": "2"}).status == 201
+    res = dev.get(name)
+    assert res.body == b"two"
+    assert [res.get(h) for h in ("X-Object-Meta-A", "X-Object-Meta-B", "X-Object-Sysmeta-S",
+                                 "Content-Type", "X-Timestamp", "X-Backend-Data-Timestamp")] == \
+        [None, "posted", "2", "image/png", post, put]
+
+
 # ---- expiry ----
 
 def test_expired_is_not_found(dev, name):
@@ -468,7 +491,7 @@ def test_known_etags_are_taken(ours, name):
 
 def test_says_what_it_is(ours, name):
     dev = ours.device()
-    assert dev.get(name).get("X-Needletail") == "1"
+    assert dev.get(name).get("X-Backend-Needletail") == "1"
     with Raw(dev.ip, dev.port) as raw:
         raw.send("PUT /%s/1/%s HTTP/1.1\r\nHost: x\r\nX-Timestamp: %s\r\nContent-Type: a/b\r\n"
                  "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n" % (dev.name, name, timestamp()))
@@ -534,6 +557,56 @@ def test_expirer(name):
         wait_for(lambda: dev.listing("a/c", part) == ["p"], what="the row's removal")
         res = dev.get("a/c/o", {"X-Backend-Replication": "true"})
         assert res.status == 404 and res.get("X-Backend-Timestamp") == at + ".00000"
+
+
+def test_disk_full(name):
+    """Below the reserve nothing is written; what is there can be read."""
+    with Objectd(1) as n:
+        dev = n.device()
+        assert dev.put(name, b"x" * 1000).status == 201
+        n.stop()
+        n.conf = "[objectd]\nreserve = 1000TiB\n"
+        n.start()
+        assert dev.put(name + "x", b"x").status == 507
+        assert dev.put(name + "x", b"x" * (1 << 20)).status == 507
+        assert dev.post(name).status == 507
+        assert dev.get(name).body == b"x" * 1000
+        assert dev.get(name + "x").status == 404
+
+
+def test_damage_is_noticed(name):
+    """A flipped bit: the bytes are never served, and the object is not found from then on."""
+    with Objectd(1) as n:
+        dev = n.device()
+        body = os.urandom(100000)
+        assert dev.put(name, body).status == 201
+        n.stop()
+        flip(n.home, body[50000:50016])
+        n.start()
+        try:
+            res = dev.get(name)
+            assert res.status in (404, 500, 507)
+        except OSError:
+            pass                        # it was noticed when the head had been sent
+        except RawError:
+            pass
+        assert dev.get(name).status == 404
+        res = dev.request("GET", "", raw_path="/recon/quarantined")
+        assert json.loads(res.body)["objects"] == 1
+
+
+def flip(folder, needle):
+    for root, _, files in os.walk(folder):
+        for f in files:
+            path = os.path.join(root, f)
+            with open(path, "rb") as volume:
+                at = volume.read().find(needle)
+            if at >= 0:
+                with open(path, "r+b") as volume:
+                    volume.seek(at)
+                    volume.write(bytes([needle[0] ^ 1]))
+                return
+    raise AssertionError("the bytes are nowhere")
 
 
 def test_operators_pages(ours):

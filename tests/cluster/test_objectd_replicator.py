@@ -107,6 +107,20 @@ def test_metadata(nodes, name):
         assert res.get("X-Object-Meta-B") == "2" and res.get("Content-Type") == "text/plain"
 
 
+def test_metadata_for_newer_data(nodes, name):
+    """Each device has what the other lacks: newer data there, a newer POST here."""
+    p = Placed(nodes, "c", name)
+    put(p, p.primaries[0], b"old", {"X-Timestamp": timestamp(-10)})
+    put(p, p.primaries[1], b"new", {"X-Timestamp": timestamp(-5)})
+    post = timestamp(-3)
+    p.primaries[0].post(p.path, {"X-Timestamp": post, "X-Object-Meta-A": "1"}, part=p.part)
+    for device in p.primaries[:2]:
+        device.replicate()
+    for device in p.primaries:
+        res = p.get(device)
+        assert (res.body, res.get("X-Object-Meta-A"), res.get("X-Timestamp")) == (b"new", "1", post)
+
+
 def test_deletions(nodes, name):
     p = Placed(nodes, "c", name)
     for device in p.primaries:
@@ -238,6 +252,23 @@ def test_container_handoffs(nodes, name):
     for device in p.primaries:
         assert device.listing(p.path, p.part) == ["o"]
     assert stand_in.listing(p.path, p.part) is None
+
+
+def test_longer_life_is_not_cut_short(name):
+    """A device that missed the POST that removed X-Delete-At must not delete the object for all."""
+    with Objectd(3, CONF + "[expirer]\ninterval = 200ms\n") as n:
+        p = Placed(n, "c", name)
+        q = Placed(n, "c", name + "q")
+        at, ts = str(int(float(timestamp(2)))), timestamp(-1)
+        for device in p.primaries:
+            put(p, device, b"x", {"X-Delete-At": at, "X-Timestamp": ts})
+            put(q, device, b"x", {"X-Delete-At": at, "X-Timestamp": ts})
+        p.primaries[0].post(p.path, part=p.part)
+        gone = {"X-Backend-Replication": "true"}
+        wait_for(lambda: all(q.get(d, gone).status == 404 for d in q.primaries), what="the expiry")
+        assert [p.get(d, gone).status for d in p.primaries] == [200] * 3
+        p.primaries[0].replicate()
+        assert [p.get(d).status for d in p.primaries] == [200] * 3
 
 
 def test_device_that_was_empty(name):
