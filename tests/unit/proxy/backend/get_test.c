@@ -1,0 +1,240 @@
+/* Reads from servers that are away, late, out of date or break off. */
+#include "tests/unit/proxy/backend/fake.h"
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+static const char text[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+static void set_object(unsigned i, const char *etag, const char *timestamp)
+{
+	fakes[i].body = text;
+	fakes[i].header[0][0] = "ETag";
+	fakes[i].header[0][1] = etag;
+	fakes[i].header[1][0] = "X-Backend-Data-Timestamp";
+	fakes[i].header[1][1] = timestamp;
+}
+
+static void set_missing(unsigned i, const char *tombstone)
+{
+	fakes[i].body = NULL;
+	fakes[i].status = 404;
+	fakes[i].header[0][0] = tombstone ? "X-Backend-Timestamp" : NULL;
+	fakes[i].header[0][1] = tombstone;
+}
+
+waits static void get(bool newest)
+{
+	struct get g = { .target = &F.target, .headers = &F.headers, .newest = newest };
+
+	assert(backend_get(&F.req, &g, &F.res) == 0);
+}
+
+waits static struct str read_all(int *ret_rc)
+{
+	CLEANUP(buf_done) struct buf b = BUF(64 * KIB);
+
+	*ret_rc = F.res.body ? body_read_all(F.res.body, &b) : 0;
+	body_close(F.res.body);
+	return arena_str(F.arena, buf_str(&b));
+}
+
+waits static void expect_text(void)
+{
+	int rc;
+	struct str s = read_all(&rc);
+
+	assert(rc == 0);
+	assert(str_eq(s, str_from(text)));
+}
+
+#define IN_TASK(name, ...)                     \
+	waits static void name##_task(void)    \
+	{                                      \
+		set_up_fakes();                \
+		__VA_ARGS__                    \
+		tear_down_fakes();             \
+	}                                      \
+	static void name(void **state)         \
+	{                                      \
+		(void)state;                   \
+		run_in_task(name##_task);      \
+	}
+
+IN_TASK(one_request_is_enough, {
+	for (unsigned i = 0; i < 3; i++)
+		set_object(i, "\"e\"", "0000000001.00000");
+	get(false);
+	assert(F.res.status == 200);
+	assert(str_eq(headers_get_lit(&F.res.headers, "ETag"), S("e")));
+	expect_text();
+	assert(requests_of_all() == 1);
+})
+
+IN_TASK(the_last_primary_has_it, {
+	set_missing(0, NULL);
+	set_object(1, "e", "0000000001.00000");
+	fakes[2].status = 500;
+	get(false);
+	assert(F.res.status == 200);
+	expect_text();
+})
+
+IN_TASK(a_handoff_has_it, {
+	for (unsigned i = 0; i < 3; i++) {
+		fake_stop(&fakes[i]);
+		set_missing(i, NULL);
+	}
+	set_missing(3, NULL);
+	set_object(4, "e", "0000000001.00000");
+	get(false);
+	assert(F.res.status == 200);
+	expect_text();
+})
+
+IN_TASK(missing_everywhere, {
+	for (unsigned i = 0; i < FAKES; i++)
+		set_missing(i, NULL);
+	get(false);
+	assert(F.res.status == 404);
+	assert(requests_of_all() == FAKES);
+})
+
+/* One primary may be waiting for its data; what it says is no proof. */
+IN_TASK(absence_is_not_proven, {
+	fake_stop(&fakes[0]);
+	fake_stop(&fakes[1]);
+	set_missing(2, NULL);
+	set_missing(3, NULL);
+	set_missing(4, NULL);
+	get(false);
+	assert(F.res.status == 503);
+})
+
+IN_TASK(a_tombstone_is_proof, {
+	fake_stop(&fakes[0]);
+	fake_stop(&fakes[1]);
+	set_missing(2, "0000000005.00000");
+	set_missing(3, NULL);
+	set_missing(4, NULL);
+	get(false);
+	assert(F.res.status == 404);
+})
+
+IN_TASK(newest_asks_everybody, {
+	set_object(0, "old", "0000000001.00000");
+	set_object(1, "new", "0000000003.00000");
+	set_object(2, "old", "0000000002.00000");
+	set_missing(3, NULL);
+	set_missing(4, NULL);
+	get(true);
+	assert(F.res.status == 200);
+	assert(str_eq(headers_get_lit(&F.res.headers, "ETag"), S("new")));
+	assert(requests_of_all() == FAKES);
+	expect_text();
+})
+
+IN_TASK(a_newer_tombstone_wins, {
+	set_object(0, "old", "0000000001.00000");
+	set_missing(1, "0000000003.00000");
+	set_object(2, "old", "0000000002.00000");
+	set_missing(3, NULL);
+	set_missing(4, NULL);
+	get(true);
+	assert(F.res.status == 404);
+})
+
+IN_TASK(goes_on_elsewhere, {
+	for (unsigned i = 0; i < 3; i++) {
+		set_object(i, "e", "0000000001.00000");
+		fakes[i].break_after = 10;
+	}
+	fakes[1].break_after = 0;
+	get(false);
+	assert(F.res.status == 200 && F.res.content_length == (int64_t)strlen(text));
+	expect_text();
+	if (requests_of_all() > 1)
+		assert(strcmp(fakes[1].range, "bytes=10-35") == 0 ||
+		       strcmp(fakes[1].range, "bytes=20-35") == 0);
+})
+
+IN_TASK(a_range_goes_on, {
+	headers_add_ref(&F.headers, S("Range"), S("bytes=5-30"));
+	for (unsigned i = 0; i < 3; i++) {
+		set_object(i, "e", "0000000001.00000");
+		fakes[i].break_after = 4;
+	}
+	set_object(3, "e", "0000000001.00000");
+	get(false);
+	assert(F.res.status == 206);
+	int rc;
+	struct str s = read_all(&rc);
+
+	assert(rc == 0);
+	assert(str_eq(s, str_of(text + 5, 26)));
+	assert(strcmp(fakes[3].range, "bytes=17-30") == 0);
+})
+
+/* Half of one version and half of another would be worse than an error. */
+IN_TASK(never_with_another_version, {
+	for (unsigned i = 0; i < FAKES; i++) {
+		set_object(i, i == 0 ? "e" : "other", "0000000001.00000");
+		fakes[i].break_after = 10;
+	}
+	F.headers.n = 1;
+	struct get g = { .target = &F.target, .headers = &F.headers };
+	const struct ring_dev *devs[3];
+
+	assert(target_primaries(&F.target, devs, 3) == 3);
+	g.prefer = devs[0];
+	assert(backend_get(&F.req, &g, &F.res) == 0);
+	int rc;
+
+	read_all(&rc);
+	assert(rc < 0);
+})
+
+IN_TASK(a_server_that_hangs, {
+	for (unsigned i = 0; i < 3; i++)
+		set_object(i, "e", "0000000001.00000");
+	fakes[0].wait_ms = 5000;
+	fakes[1].wait_ms = 5000;
+	uint64_t began = clock_mono_ms();
+
+	get(false);
+	assert(F.res.status == 200);
+	assert(clock_mono_ms() - began < 2000);
+	expect_text();
+})
+
+IN_TASK(refusals_pass_through, {
+	for (unsigned i = 0; i < FAKES; i++) {
+		fakes[i].status = 412;
+		fakes[i].header[0][0] = "ETag";
+		fakes[i].header[0][1] = "e";
+	}
+	get(false);
+	assert(F.res.status == 412);
+	assert(str_eq(headers_get_lit(&F.res.headers, "ETag"), S("e")));
+})
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_request_is_enough),
+		cmocka_unit_test(the_last_primary_has_it),
+		cmocka_unit_test(a_handoff_has_it),
+		cmocka_unit_test(missing_everywhere),
+		cmocka_unit_test(absence_is_not_proven),
+		cmocka_unit_test(a_tombstone_is_proof),
+		cmocka_unit_test(newest_asks_everybody),
+		cmocka_unit_test(a_newer_tombstone_wins),
+		cmocka_unit_test(goes_on_elsewhere),
+		cmocka_unit_test(a_range_goes_on),
+		cmocka_unit_test(never_with_another_version),
+		cmocka_unit_test(a_server_that_hangs),
+		cmocka_unit_test(refusals_pass_through),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
