@@ -1,5 +1,5 @@
-/* Locks by key: one task at a time between reading a thing and writing what was derived from it. Keys
- * are short byte strings. */
+/* Locks by key: one task at a time between reading a thing and writing what was derived from it.
+ * Keys are short byte strings. */
 #pragma once
 #include "lib/base/list.h"
 #include "lib/task/task.h"

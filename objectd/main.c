@@ -81,8 +81,8 @@ static const char *device_path(const struct device_conf *c)
 
 	if (c->path)
 		return daemon_path(c->path);
-	/* Only the folder of the folders is made here: a path of one's own may be a disk that is not
-	 * mounted. */
+	/* Only the folder of the folders is made here: a path of one's own may be a disk that is
+	 * not mounted. */
 	snprintf(path, sizeof path, "%s/%.*s", objectd_conf.devices, STR(c->name));
 	const char *full = daemon_path(path);
 
@@ -107,11 +107,12 @@ waits static int open_store(struct objectd *o, struct fault *why)
 		return rc;
 	store_stats(o->store, &s);
 	if (s.replayed_records)
-		log_info("%s: replayed %" PRIu64 " records in %" PRIu64 " ms", o->path, s.replayed_records,
-			 s.replay_ms);
+		log_info("%s: replayed %" PRIu64 " records in %" PRIu64 " ms", o->path,
+			 s.replayed_records, s.replay_ms);
 	rc = dbs_open(o->store, &o->dbs);
 	if (rc < 0)
-		return fault_set(why, rc, "%s: the account and container databases cannot be read: %s",
+		return fault_set(why, rc,
+				 "%s: the account and container databases cannot be read: %s",
 				 o->path, strerror(-rc));
 	return 0;
 }
@@ -244,9 +245,15 @@ int main(int argc, char **argv)
 	static const struct daemon_ops ops = {
 		.program = "needletail-objectd",
 		.help = "Stores objects, containers and accounts: a storage node.",
-		.add_conf = add_conf, .prepare = prepare, .address = address,
-		.worker_name = worker_name, .worker_label = "device", .worker_start = worker_start,
-		.worker_stop = worker_stop, .worker_reload = worker_reload, .workers_optional = true,
+		.add_conf = add_conf,
+		.prepare = prepare,
+		.address = address,
+		.worker_name = worker_name,
+		.worker_label = "device",
+		.worker_start = worker_start,
+		.worker_stop = worker_stop,
+		.worker_reload = worker_reload,
+		.workers_optional = true,
 	};
 
 	return daemon_main(argc, argv, &ops);

@@ -1,10 +1,10 @@
-/* What every room of the storage server shares: one worker process, which is one device. The process
- * is the sole owner of the device's files and LevelDB, so nothing here is locked; but a call that waits
- * lets other requests run (docs/tasks.md, T2).
+/* What every room of the storage server shares: one worker process, which is one device. The
+ * process is the sole owner of the device's files and LevelDB, so nothing here is locked; but a
+ * call that waits lets other requests run (docs/tasks.md, T2).
  *
  * Which handler gets a request is decided in objectd/route.c. Account, container and object servers
- * share the port, so row updates, whose paths look like those of the thing itself, are told apart by
- * their headers; see route.h. */
+ * share the port, so row updates, whose paths look like those of the thing itself, are told apart
+ * by their headers; see route.h. */
 #pragma once
 #include "lib/http/client.h"
 #include "lib/http/request.h"
@@ -27,8 +27,8 @@ enum { OBJECTD_MAGIC = 0x6f626a64 };
 struct objectd {
 	unsigned magic;
 	const struct objectd_conf *conf;
-	struct cluster *cluster;        /* rings and policies; rings are replaced by a reload, so take
-					 * a reference (ring_ref) before a wait */
+	struct cluster *cluster; /* rings and policies; rings are replaced by a reload, so take
+				  * a reference (ring_ref) before a wait */
 	struct store *store;
 	struct dbs *dbs;                /* account and container databases */
 	struct http_client *client;     /* connections to other storage servers */
@@ -65,16 +65,16 @@ void objectd_respond_error(struct response *res, int error);
  *	waits int container_apply_rows(struct objectd *o, const struct container_row_update *rows,
  *				       unsigned n, int *ret_status);
  *
- * (declared in objectd/container/container_server.h). Rows may be of several containers. ret_status[i]
- * is the HTTP status that a single PUT or DELETE of that row would have got: 201 or 204, 404 when this
- * device has no such container (and it is not created by itself). Returns 0 or a store error, when
- * none of them is applied. Durable when it returns. */
+ * (declared in objectd/container/container_server.h). Rows may be of several containers.
+ *ret_status[i] is the HTTP status that a single PUT or DELETE of that row would have got: 201 or
+ *204, 404 when this device has no such container (and it is not created by itself). Returns 0 or a
+ *store error, when none of them is applied. Durable when it returns. */
 struct container_row_update {
 	struct str account, container, object;          /* decoded */
 	uint32_t partition;             /* of the container */
 	bool deleted;
-	bool auto_create;               /* create the container when it is missing: accounts that begin
-					 * with '.', and X-Backend-Auto-Create */
+	bool auto_create; /* create the container when it is missing: accounts that begin
+			   * with '.', and X-Backend-Auto-Create */
 	unsigned policy_index;          /* of the object */
 	struct timestamp ts;            /* X-Timestamp: of the object's data, or of its deletion */
 	struct timestamp content_type_ts;       /* X-Content-Type-Timestamp; unset: ts */

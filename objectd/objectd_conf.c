@@ -14,7 +14,8 @@ static const struct conf_option objectd_options[] = {
 	OPT_STR(struct objectd_conf, devices, "devices",
 		"Folder of the devices that have no path of their own; relative to home."),
 	OPT_STR(struct objectd_conf, cluster_id, NULL,
-		"A name for the cluster. It is written to new devices, and a device of another cluster is "
+		"A name for the cluster. It is written to new devices, and a device of another "
+		"cluster is "
 		"refused."),
 	OPT_SIZE(struct objectd_conf, volume_max, "256MiB", 1 << 20, 1LL << 40,
 		 "Size at which a volume is full and the next one begins."),
@@ -27,7 +28,8 @@ static const struct conf_option objectd_options[] = {
 	OPT_DURATION(struct objectd_conf, node_timeout, "3s", 1, 600000,
 		     "For an answer of another storage server."),
 	OPT_DURATION(struct objectd_conf, container_update_timeout, "3s", 1, 600000,
-		     "How long a write waits for its container's listing row. After that the row is kept "
+		     "How long a write waits for its container's listing row. After that the row "
+		     "is kept "
 		     "as a pending update, and the write succeeds."),
 	OPT_DURATION(struct objectd_conf, client_timeout, "60s", 1, 3600000,
 		     "Between two pieces of a request body, and for taking a response."),
@@ -44,44 +46,59 @@ static const struct conf_option objectd_options[] = {
 		"Account in whose containers a Swift expirer finds what to delete."),
 	OPT_INT(struct objectd_conf, expiring_objects_container_divisor, "86400", 1, 1 << 30,
 		"Seconds of expiry times that share a container there."),
-	OPT_BOOL(struct objectd_conf, log_requests, "false", "Write a line per request, as Swift's servers."),
+	OPT_BOOL(struct objectd_conf, log_requests, "false",
+		 "Write a line per request, as Swift's servers."),
 	OPT_END,
 };
 
 static const struct conf_option device_options[] = {
-	OPT_STR(struct device_conf, path, NULL, "Its folder; [objectd] devices and its name unless told."),
-	OPT_STR(struct device_conf, ip, NULL, "Address to listen on; [objectd] bind_ip unless told."),
-	{ .key = "port", .type = CONF_INT, .at = CONF_AT(struct device_conf, port, int64_t),
-	  .min = 1, .max = 65535, .required = true, .help = "Port to listen on, as in the rings." },
+	OPT_STR(struct device_conf, path, NULL,
+		"Its folder; [objectd] devices and its name unless told."),
+	OPT_STR(struct device_conf, ip, NULL,
+		"Address to listen on; [objectd] bind_ip unless told."),
+	{ .key = "port",
+	  .type = CONF_INT,
+	  .at = CONF_AT(struct device_conf, port, int64_t),
+	  .min = 1,
+	  .max = 65535,
+	  .required = true,
+	  .help = "Port to listen on, as in the rings." },
 	OPT_END,
 };
 
 static const struct conf_option updater_options[] = {
-	OPT_DURATION(struct updater_conf, interval, "10s", 10, 3600000,
-		     "How often pending rows are looked for whose device did not come back by itself."),
+	OPT_DURATION(
+		struct updater_conf, interval, "10s", 10, 3600000,
+		"How often pending rows are looked for whose device did not come back by itself."),
 	OPT_DURATION(struct updater_conf, retry_max, "5s", 10, 3600000,
 		     "Longest pause between two tries to reach a container device."),
-	OPT_INT(struct updater_conf, batch_rows, "256", 1, 4096, "Rows sent to a device in one request."),
+	OPT_INT(struct updater_conf, batch_rows, "256", 1, 4096,
+		"Rows sent to a device in one request."),
 	OPT_END,
 };
 
 static const struct conf_option replicator_options[] = {
 	OPT_BOOL(struct replicator_conf, enabled, "true", "Whether this device brings data home."),
-	OPT_DURATION(struct replicator_conf, interval, "30s", 100, 86400000, "Pause between two passes."),
-	OPT_INT(struct replicator_conf, concurrency, "4", 1, 64, "Objects pushed at the same time."),
+	OPT_DURATION(struct replicator_conf, interval, "30s", 100, 86400000,
+		     "Pause between two passes."),
+	OPT_INT(struct replicator_conf, concurrency, "4", 1, 64,
+		"Objects pushed at the same time."),
 	OPT_SIZE(struct replicator_conf, bytes_per_second, "64MiB", 1024, 1LL << 40,
 		 "Limit for pushed bytes per device."),
 	OPT_DURATION(struct replicator_conf, node_timeout, "10s", 1, 600000,
 		     "For an answer of another storage server."),
 	OPT_DURATION(struct replicator_conf, reclaim_age, "7d", 1000, 365LL * 86400000,
-		     "Age at which tombstones are forgotten. A device that was away for longer must come "
+		     "Age at which tombstones are forgotten. A device that was away for longer "
+		     "must come "
 		     "back empty."),
 	OPT_END,
 };
 
 static const struct conf_option auditor_options[] = {
-	OPT_BOOL(struct auditor_conf, enabled, "true", "Whether stored bytes are read and checked."),
-	OPT_DURATION(struct auditor_conf, interval, "1h", 100, 365LL * 86400000, "Pause between two passes."),
+	OPT_BOOL(struct auditor_conf, enabled, "true",
+		 "Whether stored bytes are read and checked."),
+	OPT_DURATION(struct auditor_conf, interval, "1h", 100, 365LL * 86400000,
+		     "Pause between two passes."),
 	OPT_SIZE(struct auditor_conf, bytes_per_second, "10MiB", 1024, 1LL << 40, "Reading speed."),
 	OPT_DURATION(struct auditor_conf, tidy_interval, "60s", 100, 86400000,
 		     "How often space of deleted objects is given back."),
@@ -89,8 +106,10 @@ static const struct conf_option auditor_options[] = {
 };
 
 static const struct conf_option expirer_options[] = {
-	OPT_BOOL(struct expirer_conf, enabled, "true", "Whether objects past their X-Delete-At are deleted."),
-	OPT_DURATION(struct expirer_conf, interval, "30s", 100, 86400000, "Pause between two passes."),
+	OPT_BOOL(struct expirer_conf, enabled, "true",
+		 "Whether objects past their X-Delete-At are deleted."),
+	OPT_DURATION(struct expirer_conf, interval, "30s", 100, 86400000,
+		     "Pause between two passes."),
 	OPT_END,
 };
 
@@ -137,7 +156,8 @@ static const char *device_ip(const struct device_conf *d)
 int objectd_conf_ready(struct fault *why)
 {
 	if (objectd_devices.count == 0)
-		return fault_set(why, -EINVAL, "no device: add a section [device:NAME] with a port");
+		return fault_set(why, -EINVAL,
+				 "no device: add a section [device:NAME] with a port");
 	for (unsigned i = 0; i < objectd_devices.count; i++) {
 		const struct device_conf *a = objectd_device(i);
 
@@ -145,9 +165,10 @@ int objectd_conf_ready(struct fault *why)
 			const struct device_conf *b = objectd_device(j);
 
 			if (a->port == b->port && strcmp(device_ip(a), device_ip(b)) == 0)
-				return fault_set(why, -EINVAL,
-						 "[device:%.*s] and [device:%.*s] have the same port %d",
-						 STR(b->name), STR(a->name), (int)a->port);
+				return fault_set(
+					why, -EINVAL,
+					"[device:%.*s] and [device:%.*s] have the same port %d",
+					STR(b->name), STR(a->name), (int)a->port);
 		}
 	}
 	return 0;

@@ -1,5 +1,5 @@
-/* What the storage server is told: [objectd], a [device:NAME] per disk, and a section for each background
- * job. Names and defaults are Swift's (object-server.conf) where it has the setting. */
+/* What the storage server is told: [objectd], a [device:NAME] per disk, and a section for each
+ * background job. Names and defaults are Swift's (object-server.conf) where it has the setting. */
 #pragma once
 #include "lib/conf/conf.h"
 
@@ -59,5 +59,6 @@ extern struct expirer_conf expirer_conf;
 void objectd_conf_add(struct conf_spec *spec);
 /* The i-th device, or NULL. */
 const struct device_conf *objectd_device(unsigned i);
-/* After reading: that there are devices, each with a port of its own. 0 or -EINVAL with the reason. */
+/* After reading: that there are devices, each with a port of its own. 0 or -EINVAL with
+ * the reason. */
 int objectd_conf_ready(struct fault *why) must_check;

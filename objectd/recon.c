@@ -227,8 +227,8 @@ static json_t *quarantined(struct objectd *o)
 	struct store_stats s;
 
 	store_stats(o->store, &s);
-	return json_pack("{s:I,s:i,s:i,s:{}}", "objects", (json_int_t)s.quarantined, "containers", 0,
-			 "accounts", 0, "policies");
+	return json_pack("{s:I,s:i,s:i,s:{}}", "objects", (json_int_t)s.quarantined, "containers",
+			 0, "accounts", 0, "policies");
 }
 
 static json_t *replication(struct objectd *o)
@@ -237,10 +237,10 @@ static json_t *replication(struct objectd *o)
 	json_t *j = json_object(), *stats;
 
 	replicator_stats(o->replicator, &s);
-	stats = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "attempted", (json_int_t)s.partitions, "success",
-			  (json_int_t)s.pushed, "failure", (json_int_t)s.failed, "remove",
-			  (json_int_t)s.forgotten, "bytes", (json_int_t)s.bytes, "databases",
-			  (json_int_t)s.databases);
+	stats = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "attempted", (json_int_t)s.partitions,
+			  "success", (json_int_t)s.pushed, "failure", (json_int_t)s.failed,
+			  "remove", (json_int_t)s.forgotten, "bytes", (json_int_t)s.bytes,
+			  "databases", (json_int_t)s.databases);
 	json_object_set_new(j, "replication_stats", stats);
 	json_object_set_new(j, "replication_time", json_real((double)s.pass_ms / 1000));
 	json_object_set_new(j, "replication_last", json_real((double)s.pass_end_us / 1e6));
@@ -255,8 +255,9 @@ static json_t *auditor(struct objectd *o)
 
 	auditor_stats(o->auditor, &s);
 	return json_pack("{s:{s:I,s:I,s:I,s:f}}", "object_auditor_stats_ALL", "passes",
-			 (json_int_t)s.records, "bytes_processed", (json_int_t)s.bytes, "quarantined",
-			 (json_int_t)s.damaged, "start_time", (double)s.pass_start_us / 1e6);
+			 (json_int_t)s.records, "bytes_processed", (json_int_t)s.bytes,
+			 "quarantined", (json_int_t)s.damaged, "start_time",
+			 (double)s.pass_start_us / 1e6);
 }
 
 static json_t *expirer(struct objectd *o)
@@ -289,8 +290,9 @@ waits static json_t *answer(struct objectd *o, struct str what)
 	if (str_eq(check, S("ringmd5")))
 		return ringmd5(o);
 	if (str_eq(check, S("async")))
-		return json_pack("{s:I,s:f}", "async_pending", (json_int_t)updater_pending(o->updater),
-				 "async_pending_last", (double)clock_wall_us() / 1e6);
+		return json_pack("{s:I,s:f}", "async_pending",
+				 (json_int_t)updater_pending(o->updater), "async_pending_last",
+				 (double)clock_wall_us() / 1e6);
 	if (str_eq(check, S("quarantined")))
 		return quarantined(o);
 	if (str_eq(check, S("replication")))
@@ -324,7 +326,8 @@ static void respond_metrics(struct request *req, struct response *res)
 	CLEANUP(buf_done) struct buf b = BUF(4 * MIB);
 
 	metrics_format(&b);
-	respond(res, 200, S("text/plain; version=0.0.4; charset=utf-8"), arena_str(req->arena, buf_str(&b)));
+	respond(res, 200, S("text/plain; version=0.0.4; charset=utf-8"),
+		arena_str(req->arena, buf_str(&b)));
 }
 
 bool recon_handle(struct objectd *o, struct request *req, struct response *res)

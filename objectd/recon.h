@@ -1,4 +1,5 @@
-/* What operators and swift-recon ask: /healthcheck, /metrics, /recon/… Swift: common/middleware/recon.py */
+/* What operators and swift-recon ask: /healthcheck, /metrics, /recon/… Swift:
+ * common/middleware/recon.py */
 #pragma once
 #include "objectd/objectd.h"
 

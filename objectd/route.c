@@ -12,12 +12,14 @@
 #include "objectd/replicator/replicator.h"
 #include "objectd/updater/updater.h"
 
-static const char *const verbs[] = { "GET", "HEAD", "PUT", "POST", "DELETE", "REPLICATE", "other", NULL };
+static const char *const verbs[] = { "GET",    "HEAD",      "PUT",   "POST",
+				     "DELETE", "REPLICATE", "other", NULL };
 static const char *const classes[] = { "other", "1xx", "2xx", "3xx", "4xx", "5xx", NULL };
 
-METRIC_COUNTER_BY2(requests, "needletail_objectd_requests_total", "Requests answered.", "method", verbs,
-		   "status", classes);
-METRIC_HISTOGRAM_BY(took, "needletail_objectd_request_seconds", "Time per request.", 1e-6, "method", verbs);
+METRIC_COUNTER_BY2(requests, "needletail_objectd_requests_total", "Requests answered.", "method",
+		   verbs, "status", classes);
+METRIC_HISTOGRAM_BY(took, "needletail_objectd_request_seconds", "Time per request.", 1e-6, "method",
+		    verbs);
 
 static unsigned verb_index(enum http_method m)
 {
@@ -49,7 +51,8 @@ int objectd_timestamp(const struct request *req, struct response *res, struct ti
 		return 0;
 	}
 	if (text.p)
-		respond_text(res, 400, "X-Timestamp should be a UNIX timestamp float value; was '%.*s'",
+		respond_text(res, 400,
+			     "X-Timestamp should be a UNIX timestamp float value; was '%.*s'",
 			     STR(str_head(text, 64)));
 	else
 		respond_text(res, 400, "Missing X-Timestamp header");
@@ -103,13 +106,14 @@ static bool partition_is_containers(const struct objectd *o, const struct reques
 	policy = cluster_policy(c, (unsigned)i);
 	if (!policy || !policy->ring || !c->container_ring)
 		return false;
-	return p->partition == ring_part_of(c->container_ring, c->hash_prefix, c->hash_suffix, p->account,
-					    p->container, STR_NONE) &&
-	       p->partition != ring_part_of(policy->ring, c->hash_prefix, c->hash_suffix, p->account,
-					    p->container, p->object);
+	return p->partition == ring_part_of(c->container_ring, c->hash_prefix, c->hash_suffix,
+					    p->account, p->container, STR_NONE) &&
+	       p->partition != ring_part_of(policy->ring, c->hash_prefix, c->hash_suffix,
+					    p->account, p->container, p->object);
 }
 
-bool route_is_container_row(const struct objectd *o, const struct request *req, const struct backend_path *p)
+bool route_is_container_row(const struct objectd *o, const struct request *req,
+			    const struct backend_path *p)
 {
 	if (req->method == HTTP_PUT)
 		return headers_has(&req->headers, S("X-Size"));
@@ -137,8 +141,8 @@ waits static void handle_internal(struct objectd *o, struct request *req, struct
 		replicator_handle(o, req, res, p);
 }
 
-/* REPLICATE /device/partition[/…]: a Swift replicator's question. Databases (a hash follows) are not
- * replicated that way. */
+/* REPLICATE /device/partition[/…]: a Swift replicator's question. Databases (a hash follows) are
+ * not replicated that way. */
 static void handle_replicate(struct objectd *o, struct request *req, struct response *res)
 {
 	struct str rest = str_skip(req->path, 1), device = str_cut(&rest, '/');
@@ -154,7 +158,8 @@ static void handle_replicate(struct objectd *o, struct request *req, struct resp
 static void handle_options(struct response *res)
 {
 	respond(res, 200, S("text/html; charset=UTF-8"), STR_NONE);
-	headers_set(&res->headers, S("Allow"), S("DELETE, GET, HEAD, OPTIONS, POST, PUT, REPLICATE"));
+	headers_set(&res->headers, S("Allow"),
+		    S("DELETE, GET, HEAD, OPTIONS, POST, PUT, REPLICATE"));
 }
 
 waits static void handle_path(struct objectd *o, struct request *req, struct response *res)
@@ -213,10 +218,15 @@ static void log_request(const struct request *req, const struct response *res)
 
 	snprintf(length, sizeof length, "%" PRId64, res->content_length);
 	log_storage(&(struct log_storage){
-		.remote_addr = req->peer_ip, .method = req->method_name, .path = req->path,
-		.status = res->status, .content_length = str_from(res->content_length < 0 ? "-" : length),
-		.referer = headers_get(h, S("Referer")), .trans_id = headers_get(h, S("X-Trans-Id")),
-		.user_agent = headers_get(h, S("User-Agent")), .start_us = req->started_us,
+		.remote_addr = req->peer_ip,
+		.method = req->method_name,
+		.path = req->path,
+		.status = res->status,
+		.content_length = str_from(res->content_length < 0 ? "-" : length),
+		.referer = headers_get(h, S("Referer")),
+		.trans_id = headers_get(h, S("X-Trans-Id")),
+		.user_agent = headers_get(h, S("User-Agent")),
+		.start_us = req->started_us,
 		.end_us = clock_wall_us(),
 		.policy_index = index.n && str_to_u64(index, &policy) == 0 ? (int)policy : -1,
 	});
@@ -230,7 +240,8 @@ void route_done(void *arg, struct request *req, struct response *res, int error,
 	(void)arg;
 	(void)error;
 	(void)bytes_in;
-	metric_add_at2(&requests, verb, res->status >= 100 && res->status < 600 ? (unsigned)res->status / 100 : 0,
+	metric_add_at2(&requests, verb,
+		       res->status >= 100 && res->status < 600 ? (unsigned)res->status / 100 : 0,
 		       1);
 	metric_observe_at(&took, verb, us > 0 ? (uint64_t)us : 0);
 	if (objectd_conf.log_requests)

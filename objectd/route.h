@@ -6,12 +6,11 @@
  *	/device/partition/.needletail/…            objectds among themselves
  *	/healthcheck /metrics /recon/…             operators
  *
- * Swift runs its three servers on ports of their own; here they share one. Where two of them know the same
- * path, these tell them apart:
- *	PUT with X-Size                            a row (only rows carry their size in a header)
- *	DELETE with User-Agent "object-server …" or "object-updater …", or whose partition is the
- *	container's and not the object's           a row
- *	PUT with X-Put-Timestamp or X-Delete-Timestamp on a container's path: a row of the account */
+ * Swift runs its three servers on ports of their own; here they share one. Where two of them know
+ *the same path, these tell them apart: PUT with X-Size                            a row (only rows
+ *carry their size in a header) DELETE with User-Agent "object-server …" or "object-updater …", or
+ *whose partition is the container's and not the object's           a row PUT with X-Put-Timestamp
+ *or X-Delete-Timestamp on a container's path: a row of the account */
 #pragma once
 #include "objectd/objectd.h"
 
@@ -21,5 +20,6 @@ void route_handle(void *arg, struct request *req, struct response *res);
 void route_done(void *arg, struct request *req, struct response *res, int error, uint64_t bytes_in);
 
 /* ---- for tests ---- */
-bool route_is_container_row(const struct objectd *o, const struct request *req, const struct backend_path *p);
+bool route_is_container_row(const struct objectd *o, const struct request *req,
+			    const struct backend_path *p);
 bool route_is_account_row(const struct request *req);

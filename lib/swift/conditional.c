@@ -36,7 +36,8 @@ static int64_t date(const struct headers *h, struct str name)
 	return seconds;
 }
 
-int conditional_status(const struct headers *request, int status, struct str etag, int64_t last_modified)
+int conditional_status(const struct headers *request, int status, struct str etag,
+		       int64_t last_modified)
 {
 	struct str none_match = headers_joined(request, S("If-None-Match"));
 	struct str match = headers_joined(request, S("If-Match"));
@@ -84,8 +85,9 @@ waits static void respond_range(struct request *req, struct response *res, const
 {
 	res->status = 206;
 	if (n == 1) {
-		headers_setf(&res->headers, S("Content-Range"), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
-			     ranges[0].first, ranges[0].last, e->size);
+		headers_setf(&res->headers, S("Content-Range"),
+			     "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, ranges[0].first,
+			     ranges[0].last, e->size);
 		res->content_length = (int64_t)(ranges[0].last - ranges[0].first + 1);
 		res->body = e->open(e->arg, ranges[0].first, ranges[0].last);
 	} else {
@@ -97,8 +99,8 @@ waits static void respond_range(struct request *req, struct response *res, const
 		type = type.p ? arena_str(req->arena, type) : S("application/octet-stream");
 		headers_setf(&res->headers, S("Content-Type"), "multipart/byteranges;boundary=%.*s",
 			     STR(boundary));
-		res->body = ranges_multipart_body(req->arena, kept, n, e->size, type, boundary, e->open,
-						  e->arg);
+		res->body = ranges_multipart_body(req->arena, kept, n, e->size, type, boundary,
+						  e->open, e->arg);
 		res->content_length = res->body->left;
 	}
 }

@@ -51,9 +51,10 @@ static int spec_parse(struct str spec, bool *ret_suffix, uint64_t *ret_first, ui
 	return first.n && *ret_last < *ret_first ? -EINVAL : 0;
 }
 
-/* One spec against the size: whether there is anything of it. Suffixes of nothing keep an empty range,
- * which makes the whole header ignored, as swob's ranges_for_length does. */
-static bool satisfiable(bool suffix, uint64_t first, uint64_t last, uint64_t size, struct range *ret)
+/* One spec against the size: whether there is anything of it. Suffixes of nothing keep an empty
+ * range, which makes the whole header ignored, as swob's ranges_for_length does. */
+static bool satisfiable(bool suffix, uint64_t first, uint64_t last, uint64_t size,
+			struct range *ret)
 {
 	if (suffix) {
 		if (last == 0)
@@ -94,8 +95,8 @@ static bool egregious(const struct range *v, unsigned n)
 
 enum { RANGE_HEADER_MAX = 8192 };
 
-/* Calls nothing, waits for nothing: -EINVAL when the header is to be ignored, else how many ranges can be
- * satisfied (counting on beyond RANGES_MAX). */
+/* Calls nothing, waits for nothing: -EINVAL when the header is to be ignored, else how many ranges
+ * can be satisfied (counting on beyond RANGES_MAX). */
 static int parse(struct str header, uint64_t size, struct range ret[RANGES_MAX])
 {
 	AUTO(free) room = xmalloc(RANGE_HEADER_MAX);
@@ -158,8 +159,8 @@ struct str range_boundary(struct arena *a)
 	return str_of(text, 2 * sizeof bytes);
 }
 
-static struct str part_head(struct arena *a, const struct range *r, uint64_t size, struct str content_type,
-			    struct str boundary)
+static struct str part_head(struct arena *a, const struct range *r, uint64_t size,
+			    struct str content_type, struct str boundary)
 {
 	return arena_printf(a,
 			    "--%.*s\r\nContent-Type: %.*s\r\n"
@@ -179,8 +180,8 @@ static uint64_t digits(uint64_t v)
 uint64_t ranges_multipart_length(const struct range *ranges, unsigned n, uint64_t size,
 				 struct str content_type, struct str boundary)
 {
-	uint64_t fixed = strlen("--\r\nContent-Type: \r\nContent-Range: bytes -/\r\n\r\n") + boundary.n +
-			 content_type.n + digits(size) + strlen("\r\n");
+	uint64_t fixed = strlen("--\r\nContent-Type: \r\nContent-Range: bytes -/\r\n\r\n") +
+			 boundary.n + content_type.n + digits(size) + strlen("\r\n");
 	uint64_t total = boundary.n + strlen("----");
 
 	for (unsigned i = 0; i < n; i++)
@@ -248,9 +249,9 @@ task_asserted static void multipart_close(struct body *b)
 	m->part = NULL;
 }
 
-struct body *ranges_multipart_body(struct arena *a, const struct range *ranges, unsigned n, uint64_t size,
-				   struct str content_type, struct str boundary, range_open_fn *open,
-				   void *arg)
+struct body *ranges_multipart_body(struct arena *a, const struct range *ranges, unsigned n,
+				   uint64_t size, struct str content_type, struct str boundary,
+				   range_open_fn *open, void *arg)
 {
 	struct multipart *m = arena_zalloc(a, sizeof *m);
 

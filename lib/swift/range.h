@@ -1,5 +1,5 @@
-/* Byte ranges of GET answers: the Range header, and bodies of several parts. Behaviour: swob.py's Range
- * and Response._prepare_for_ranges, limits included. */
+/* Byte ranges of GET answers: the Range header, and bodies of several parts. Behaviour: swob.py's
+ * Range and Response._prepare_for_ranges, limits included. */
 #pragma once
 #include "lib/http/request.h"
 
@@ -11,9 +11,9 @@ struct range {
 	uint64_t first, last;
 };
 
-/* The satisfiable ranges of a Range header for size bytes: how many (206), 0 when the header is to be
- * ignored (absent, not understood, or nothing to cut: 200), -ERANGE when none can be satisfied or they
- * are too many (416). */
+/* The satisfiable ranges of a Range header for size bytes: how many (206), 0 when the header is to
+ * be ignored (absent, not understood, or nothing to cut: 200), -ERANGE when none can be satisfied
+ * or they are too many (416). */
 must_check int ranges_parse(struct str header, uint64_t size, struct range ret[RANGES_MAX]);
 /* Whether the header is well formed, whatever the size (swob ignores one that is not). */
 bool range_header_valid(struct str header);
@@ -27,6 +27,6 @@ struct str range_boundary(struct arena *a);
 uint64_t ranges_multipart_length(const struct range *ranges, unsigned n, uint64_t size,
 				 struct str content_type, struct str boundary);
 /* The multipart body itself. ranges, content_type and boundary are kept; they live in the arena. */
-struct body *ranges_multipart_body(struct arena *a, const struct range *ranges, unsigned n, uint64_t size,
-				   struct str content_type, struct str boundary, range_open_fn *open,
-				   void *arg);
+struct body *ranges_multipart_body(struct arena *a, const struct range *ranges, unsigned n,
+				   uint64_t size, struct str content_type, struct str boundary,
+				   range_open_fn *open, void *arg);

@@ -1,4 +1,5 @@
-/* Reads all records of the device slowly and checks them, and gives back the space of what was deleted. */
+/* Reads all records of the device slowly and checks them, and gives back the space of what was
+ * deleted. */
 #pragma once
 #include "objectd/objectd.h"
 

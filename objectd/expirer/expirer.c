@@ -1,5 +1,5 @@
-/* Walks the index of expiry times. Swift's expirer (obj/expirer.py) works through a queue of containers
- * instead and deletes through the proxy; here each device sees to its own copies. */
+/* Walks the index of expiry times. Swift's expirer (obj/expirer.py) works through a queue of
+ * containers instead and deletes through the proxy; here each device sees to its own copies. */
 #include "objectd/expirer/expirer.h"
 
 #include "lib/base/clock.h"
@@ -77,8 +77,8 @@ waits static int look(struct expirer *x, struct candidate *c, struct arena *a)
 	return split_name(c->name, &c->row) < 0 ? 0 : 1;
 }
 
-/* What one device knows of it: 0 when it has nothing newer, -ESTALE when it has, others when it does not
- * answer. */
+/* What one device knows of it: 0 when it has nothing newer, -ESTALE when it has, others when it
+ * does not answer. */
 waits static int ask_peer(struct expirer *x, const struct candidate *c, const struct ring_dev *dev,
 			  uint32_t part, struct arena *a)
 {
@@ -113,9 +113,9 @@ waits static int ask_peer(struct expirer *x, const struct candidate *c, const st
 	return timestamp_cmp(ts, c->entry.meta_ts) > 0 ? -ESTALE : 0;
 }
 
-/* A POST may have given the object a longer life while this device was away: it is only deleted when no
- * primary knows better. While one does not answer it waits, which nobody notices, because what has
- * expired is not found anyway; but not for ever. */
+/* A POST may have given the object a longer life while this device was away: it is only deleted
+ * when no primary knows better. While one does not answer it waits, which nobody notices, because
+ * what has expired is not found anyway; but not for ever. */
 waits static bool nobody_knows_better(struct expirer *x, const struct candidate *c, struct arena *a)
 {
 	const struct policy *policy = cluster_policy(x->o->cluster, c->id.policy);

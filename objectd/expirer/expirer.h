@@ -1,5 +1,5 @@
-/* Deletes objects whose X-Delete-At has passed: a tombstone of that very time, so that all devices place the
- * same one without asking each other, and a row for the container. */
+/* Deletes objects whose X-Delete-At has passed: a tombstone of that very time, so that all devices
+ * place the same one without asking each other, and a row for the container. */
 #pragma once
 #include "objectd/objectd.h"
 

@@ -1,5 +1,6 @@
-/* What an object change does to listings: rows for the container's devices, and for the queue of a Swift
- * expirer. Swift: obj/server.py container_update, delete_at_update, _check_container_override */
+/* What an object change does to listings: rows for the container's devices, and for the queue of a
+ * Swift expirer. Swift: obj/server.py container_update,
+ * delete_at_update, _check_container_override */
 #include "objectd/object/object.h"
 #include "objectd/updater/updater.h"
 
@@ -41,7 +42,8 @@ static void name_row(struct object_request *r, struct container_row_update *row)
 	row->container = r->path->container;
 	row->object = r->path->object;
 	row->policy_index = r->policy_index;
-	other = other.n ? percent_decode(r->req->arena, other) : headers_get(h, S("X-Backend-Container-Path"));
+	other = other.n ? percent_decode(r->req->arena, other)
+			: headers_get(h, S("X-Backend-Container-Path"));
 	if (other.n == 0)
 		return;
 	container = other;
@@ -50,8 +52,10 @@ static void name_row(struct object_request *r, struct container_row_update *row)
 		row->account = account;
 		row->container = container;
 	} else {
-		log_error("Invalid X-Backend-Container-Path, should be of the form 'account/container' "
-			  "but got %.*s.", STR(str_head(other, 200)));
+		log_error("Invalid X-Backend-Container-Path, should be of the form "
+			  "'account/container' "
+			  "but got %.*s.",
+			  STR(str_head(other, 200)));
 	}
 }
 
@@ -82,7 +86,8 @@ static struct store_txn *txn_of(struct object_request *r, struct store_txn **txn
 	return *txn;
 }
 
-void object_change_prepare(struct object_request *r, struct object_change *c, struct store_txn **txn)
+void object_change_prepare(struct object_request *r, struct object_change *c,
+			   struct store_txn **txn)
 {
 	const struct headers *h = &r->req->headers;
 	struct str hosts = headers_get(h, S("X-Container-Host"));
@@ -101,8 +106,10 @@ void object_change_prepare(struct object_request *r, struct object_change *c, st
 	c->row.auto_create = c->row.account.p[0] == '.';
 	n = read_targets(r, hosts, devices, &targets);
 	if (n == 0) {
-		log_error("Container update failed: different numbers of hosts and devices in request: "
-			  "\"%.*s\" vs \"%.*s\"", STR(hosts), STR(devices));
+		log_error("Container update failed: different numbers of hosts and devices in "
+			  "request: "
+			  "\"%.*s\" vs \"%.*s\"",
+			  STR(hosts), STR(devices));
 		return;
 	}
 	c->targets = targets;
@@ -119,8 +126,8 @@ void object_change_prepare(struct object_request *r, struct object_change *c, st
 /* "1402464677-account/container/object" (obj/expirer.py build_task_obj). */
 static struct str queue_object(struct object_request *r, int64_t at)
 {
-	return arena_printf(r->req->arena, "%010" PRId64 "-%.*s/%.*s/%.*s", at, STR(r->path->account),
-			    STR(r->path->container), STR(r->path->object));
+	return arena_printf(r->req->arena, "%010" PRId64 "-%.*s/%.*s/%.*s", at,
+			    STR(r->path->account), STR(r->path->container), STR(r->path->object));
 }
 
 /* The container of the expirer's queue for a time (common/utils.py get_expirer_container). */
@@ -149,8 +156,11 @@ waits static int queue_add(struct object_request *r, int64_t at)
 		return 0;
 	struct container_row_update row = {
 		.account = str_from(objectd_conf.expiring_objects_account),
-		.container = container.n ? container : queue_container(r, at), .object = queue_object(r, at),
-		.auto_create = true, .ts = r->ts, .content_type = S("text/plain"),
+		.container = container.n ? container : queue_container(r, at),
+		.object = queue_object(r, at),
+		.auto_create = true,
+		.ts = r->ts,
+		.content_type = S("text/plain"),
 		.etag = S("d41d8cd98f00b204e9800998ecf8427e"),
 	};
 
@@ -164,7 +174,8 @@ waits static int queue_add(struct object_request *r, int64_t at)
 
 waits static int queue_remove(struct object_request *r, int64_t at)
 {
-	struct str clean = headers_get(&r->req->headers, S("X-Backend-Clean-Expiring-Object-Queue"));
+	struct str clean =
+		headers_get(&r->req->headers, S("X-Backend-Clean-Expiring-Object-Queue"));
 	struct container_row_update row = {
 		.account = str_from(objectd_conf.expiring_objects_account),
 		.container = queue_container(r, at), .object = queue_object(r, at), .deleted = true,
@@ -176,7 +187,8 @@ waits static int queue_remove(struct object_request *r, int64_t at)
 	return updater_send_by_ring(r->o->updater, &row);
 }
 
-int object_change_deliver(struct object_request *r, struct object_change *c, const struct store_txn *txn)
+int object_change_deliver(struct object_request *r, struct object_change *c,
+			  const struct store_txn *txn)
 {
 	int rc = 0, queued = 0, removed = 0;
 

@@ -28,8 +28,8 @@ waits static int look(struct object_request *r, struct present *ret)
 		return 0;
 	ret->delete_at = e->delete_at;
 	ret->live = e->delete_at == 0 || e->delete_at * 1000000 > timestamp_us(r->ts);
-	ret->content_type = arena_str(r->req->arena,
-				      headers_get(store_object_metadata(object), S("Content-Type")));
+	ret->content_type = arena_str(
+		r->req->arena, headers_get(store_object_metadata(object), S("Content-Type")));
 	return 0;
 }
 

@@ -65,7 +65,9 @@ task_asserted static int document_next(struct body *b, struct str *ret_chunk)
 	while (m->in_document) {
 		struct str data = rest(m);
 		ssize_t end = str_find(data, m->needle);
-		size_t n = end >= 0 ? (size_t)end : data.n >= m->needle.n ? data.n - m->needle.n + 1 : 0;
+		size_t n = end >= 0                ? (size_t)end
+			   : data.n >= m->needle.n ? data.n - m->needle.n + 1
+						   : 0;
 
 		if (end >= 0)
 			m->in_document = false;

@@ -31,7 +31,9 @@ static struct body *object_body(struct arena *a, struct body *inner, struct stor
 {
 	struct object_body *self = arena_zalloc(a, sizeof *self);
 
-	self->body = (struct body){ .next = object_body_next, .close = object_body_close, .left = inner->left };
+	self->body = (struct body){ .next = object_body_next,
+				    .close = object_body_close,
+				    .left = inner->left };
 	self->inner = inner;
 	self->object = object;
 	return &self->body;
@@ -70,7 +72,8 @@ static struct str conditional_etag(const struct headers *request, const struct h
 
 static bool range_ignored(const struct headers *request, const struct headers *meta)
 {
-	struct str rest = headers_get(request, S("X-Backend-Ignore-Range-If-Metadata-Present")), name;
+	struct str rest = headers_get(request, S("X-Backend-Ignore-Range-If-Metadata-Present")),
+		   name;
 
 	while ((name = str_cut(&rest, ',')).p)
 		if (headers_has(meta, str_trim(name)))
@@ -78,7 +81,8 @@ static bool range_ignored(const struct headers *request, const struct headers *m
 	return false;
 }
 
-static void add_headers(struct object_request *r, const struct object_entry *e, const struct headers *meta)
+static void add_headers(struct object_request *r, const struct object_entry *e,
+			const struct headers *meta)
 {
 	struct headers *h = &r->res->headers;
 	struct str type = headers_get(meta, S("Content-Type"));

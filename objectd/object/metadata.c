@@ -82,7 +82,8 @@ void meta_of_put(const struct headers *request, const struct headers *footers, s
 	for (unsigned i = 0; i < request->n; i++) {
 		const struct header *h = &request->v[i];
 
-		if (meta_is_shown(h->name) || (by_replicator && named_by_replicator(request, h->name)))
+		if (meta_is_shown(h->name) ||
+		    (by_replicator && named_by_replicator(request, h->name)))
 			set(ret, h->name, h->value);
 	}
 	for (unsigned i = 0; footers && i < footers->n; i++) {
@@ -92,7 +93,8 @@ void meta_of_put(const struct headers *request, const struct headers *footers, s
 			set(ret, h->name, h->value);
 	}
 	if (by_replicator && headers_has(request, S(META_CONTENT_TYPE_TS)))
-		headers_set(ret, S(META_CONTENT_TYPE_TS), headers_get(request, S(META_CONTENT_TYPE_TS)));
+		headers_set(ret, S(META_CONTENT_TYPE_TS),
+			    headers_get(request, S(META_CONTENT_TYPE_TS)));
 	if (by_replicator && headers_has(request, S(META_SWIFT_BYTES)))
 		headers_set(ret, S(META_SWIFT_BYTES), headers_get(request, S(META_SWIFT_BYTES)));
 }
@@ -103,7 +105,8 @@ static bool survives_post(struct str name)
 	return meta_is_sys(name) || is_reserved(name) || str_ieq(name, S("X-Static-Large-Object"));
 }
 
-void meta_of_post(const struct headers *request, const struct headers *existing, struct headers *ret)
+void meta_of_post(const struct headers *request, const struct headers *existing,
+		  struct headers *ret)
 {
 	bool by_replicator = headers_has(request, S("X-Backend-Replication-Headers"));
 
@@ -115,7 +118,8 @@ void meta_of_post(const struct headers *request, const struct headers *existing,
 
 		if (survives_post(h->name))
 			continue;
-		if (meta_is_user(h->name) || meta_is_transient(h->name) || meta_is_allowed(h->name) ||
+		if (meta_is_user(h->name) || meta_is_transient(h->name) ||
+		    meta_is_allowed(h->name) ||
 		    (by_replicator && named_by_replicator(request, h->name)))
 			set(ret, h->name, h->value);
 	}

@@ -24,7 +24,8 @@ int object_lock(struct object_request *r, struct lock **ret)
 	return lock_take(r->o->object_locks, str_of((const char *)key, sizeof key), ret);
 }
 
-/* X-Backend-Storage-Policy-Index; absent is the first (request_helpers.py get_name_and_placement). */
+/* X-Backend-Storage-Policy-Index; absent is the first
+ * (request_helpers.py get_name_and_placement). */
 static int find_policy(struct object_request *r)
 {
 	struct str text = headers_get(&r->req->headers, S("X-Backend-Storage-Policy-Index"));
@@ -45,8 +46,8 @@ static bool is_reserved(struct str name)
 	return name.n > 0 && name.p[0] == 0;
 }
 
-/* A NUL makes a name reserved (old versions of objects) and stands in front or nowhere; objects and their
- * container are reserved together, except in hidden accounts. Swift: request_helpers.py
+/* A NUL makes a name reserved (old versions of objects) and stands in front or nowhere; objects and
+ * their container are reserved together, except in hidden accounts. Swift: request_helpers.py
  * validate_internal_obj */
 static int check_names(struct object_request *r)
 {
@@ -54,7 +55,9 @@ static int check_names(struct object_request *r)
 	const struct {
 		struct str name;
 		const char *what;
-	} parts[] = { { p->account, "account" }, { p->container, "container" }, { p->object, "object" } };
+	} parts[] = { { p->account, "account" },
+		      { p->container, "container" },
+		      { p->object, "object" } };
 	bool hidden = p->account.p[0] == '.';
 
 	for (unsigned i = 0; i < (hidden ? 2 : 3); i++) {
@@ -80,7 +83,8 @@ void object_handle(struct objectd *o, struct request *req, struct response *res,
 
 	if (find_policy(&r) < 0 || check_names(&r) < 0)
 		return;
-	ring_hash_path(c->hash_prefix, c->hash_suffix, p->account, p->container, p->object, r.id.hash);
+	ring_hash_path(c->hash_prefix, c->hash_suffix, p->account, p->container, p->object,
+		       r.id.hash);
 	r.name = swift_path_join(req->arena, p->account, p->container, p->object);
 	r.replication = str_is_true(headers_get(&req->headers, S("X-Backend-Replication")));
 	if (reads && !headers_has(&req->headers, S("X-Timestamp")))
@@ -102,8 +106,8 @@ void object_handle(struct objectd *o, struct request *req, struct response *res,
 	}
 }
 
-/* A pickled empty dictionary, protocol 2: no suffix has anything to compare, so a Swift replicator sends
- * all it has. */
+/* A pickled empty dictionary, protocol 2: no suffix has anything to compare, so a Swift replicator
+ * sends all it has. */
 void object_replicate(struct request *req, struct response *res)
 {
 	(void)req;

@@ -15,7 +15,7 @@ struct object_request {
 	struct object_id id;
 	struct str name;                /* "/a/c/o" */
 	struct timestamp ts;            /* X-Timestamp; unset for a GET without one */
-	bool replication;               /* X-Backend-Replication: from another device, not from a client */
+	bool replication; /* X-Backend-Replication: from another device, not from a client */
 };
 
 /* Answers a request whose path has an object. */
@@ -27,8 +27,8 @@ waits void object_put(struct object_request *r);
 waits void object_post(struct object_request *r);
 waits void object_delete(struct object_request *r);
 
-/* What a POST left that is newer than the PUT that is about to replace its data: it applies to the new data
- * as well (as a .meta file does in Swift). */
+/* What a POST left that is newer than the PUT that is about to replace its data: it applies to the
+ * new data as well (as a .meta file does in Swift). */
 struct object_kept_post {
 	bool any;
 	struct timestamp ts;
@@ -60,13 +60,15 @@ struct object_change {
 	unsigned target_n, pended;      /* pended: rows added to the transaction */
 };
 
-/* Applies X-Backend-Container-Update-Override-* and, over them, X-Object-Sysmeta-Container-Update-Override-*
- * (what encryption and large objects want listed instead). Views of h are kept. */
+/* Applies X-Backend-Container-Update-Override-* and, over them,
+ * X-Object-Sysmeta-Container-Update-Override-* (what encryption and large objects want listed
+ * instead). Views of h are kept. */
 void object_change_override(struct object_change *c, const struct headers *h);
-/* Reads the X-Container-* headers into the change. Adds pending rows for devices known to be down to *txn
- * (made when needed), to be committed together with the object. */
-void object_change_prepare(struct object_request *r, struct object_change *c, struct store_txn **txn);
-/* After the object is durable: delivers the rest, waiting up to container_update_timeout. Failures are
- * kept as pending rows; only when even that fails (a broken disk) a store error comes back. */
+/* Reads the X-Container-* headers into the change. Adds pending rows for devices known to be down
+ * to *txn (made when needed), to be committed together with the object. */
+void object_change_prepare(struct object_request *r, struct object_change *c,
+			   struct store_txn **txn);
+/* After the object is durable: delivers the rest, waiting up to container_update_timeout. Failures
+ * are kept as pending rows; only when even that fails (a broken disk) a store error comes back. */
 waits must_check int object_change_deliver(struct object_request *r, struct object_change *c,
 					   const struct store_txn *txn);

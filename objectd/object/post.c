@@ -27,7 +27,8 @@ waits static int read_existing(struct post *p)
 	p->entry = *store_object_entry(object);
 	if (p->entry.state != OBJECT_DATA)
 		return -ENOENT;
-	if (p->entry.delete_at && !r->replication && p->entry.delete_at * 1000000 <= timestamp_us(r->ts))
+	if (p->entry.delete_at && !r->replication &&
+	    p->entry.delete_at * 1000000 <= timestamp_us(r->ts))
 		return -ENOENT;
 	struct headers *copy = arena_alloc(r->req->arena, sizeof *copy);
 
@@ -51,7 +52,8 @@ static struct str new_content_type(struct object_request *r, struct timestamp *r
 	return type;
 }
 
-/* The Content-Type that was PUT may count the bytes of a large object; that must stay with the listing. */
+/* The Content-Type that was PUT may count the bytes of a large object; that must stay with the
+ * listing. */
 static void replace_content_type(struct post *p, const struct headers *data, struct str type)
 {
 	struct str old = headers_get(data, S("Content-Type"));
@@ -83,8 +85,8 @@ static int build(struct post *p)
 		p->ts = r->ts;
 		meta_of_post(&r->req->headers, p->existing, &p->metadata);
 	} else {
-		/* Only the Content-Type is newer (from a replicator): the rest stays. An offset makes
-		 * the change the newest without changing the time that clients see. */
+		/* Only the Content-Type is newer (from a replicator): the rest stays. An offset
+		 * makes the change the newest without changing the time that clients see. */
 		p->ts = p->entry.meta_ts;
 		p->ts.offset++;
 		headers_copy(&p->metadata, p->existing);
@@ -113,7 +115,8 @@ static int64_t delete_at_of(const struct headers *h)
 	return str_to_u64(headers_get(h, S("X-Delete-At")), &at) == 0 ? (int64_t)at : 0;
 }
 
-int object_keep_post(struct object_request *r, const struct headers *put, struct object_kept_post *ret)
+int object_keep_post(struct object_request *r, const struct headers *put,
+		     struct object_kept_post *ret)
 {
 	struct post p = { .r = r };
 	struct object_entry e;
@@ -172,10 +175,12 @@ static void respond_accepted(struct post *p)
 	struct response *res = p->r->res;
 
 	respond_status(res, 202);
-	headers_set(&res->headers, S("X-Backend-Content-Type"), headers_get(&p->metadata, S("Content-Type")));
+	headers_set(&res->headers, S("X-Backend-Content-Type"),
+		    headers_get(&p->metadata, S("Content-Type")));
 	for (unsigned i = 0; i < p->existing->n; i++)
 		if (meta_is_sys(p->existing->v[i].name))
-			headers_add_ref(&res->headers, p->existing->v[i].name, p->existing->v[i].value);
+			headers_add_ref(&res->headers, p->existing->v[i].name,
+					p->existing->v[i].value);
 }
 
 void object_post(struct object_request *r)

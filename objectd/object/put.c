@@ -54,7 +54,8 @@ waits static int check_existing(struct object_request *r)
 
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	live = e.state == OBJECT_DATA && (e.delete_at == 0 || e.delete_at * 1000000 > timestamp_us(r->ts));
+	live = e.state == OBJECT_DATA &&
+	       (e.delete_at == 0 || e.delete_at * 1000000 > timestamp_us(r->ts));
 	if (none_match.n && live && !etag_listed(none_match, S("*"))) {
 		rc = store_object_open(r->o->store, &r->id, r->req->arena, &object);
 		if (rc < 0)
@@ -224,7 +225,8 @@ waits static int store_both(struct put *p, const struct store_put *put)
 	if (rc == 0)
 		rc = store_writer_commit(p->writer, put, &p->before);
 	if (rc == 0 && kept.any)
-		rc = store_post(r->o->store, &r->id, kept.ts, &kept.metadata, kept.delete_at, NULL, NULL);
+		rc = store_post(r->o->store, &r->id, kept.ts, &kept.metadata, kept.delete_at, NULL,
+				NULL);
 	replicator_touch(r->o->replicator, &r->id);
 	return rc;
 }
@@ -242,7 +244,9 @@ waits static int commit(struct put *p)
 	meta_of_put(&req->headers, p->mime ? &p->footers : NULL, str_from(p->etag), &metadata);
 	(void)!str_to_u64(headers_get(&metadata, S("X-Delete-At")), &delete_at);
 	p->change = (struct object_change){
-		.row = { .size = store_writer_size(p->writer), .ts = r->ts, .etag = str_from(p->etag),
+		.row = { .size = store_writer_size(p->writer),
+			 .ts = r->ts,
+			 .etag = str_from(p->etag),
 			 .content_type = headers_get(&req->headers, S("Content-Type")) },
 		.delete_at_new = (int64_t)delete_at,
 	};
@@ -276,7 +280,8 @@ static void respond_failure(struct put *p, int rc)
 	case -EILSEQ:
 		return respond_text(res, 422, "footer MD5 mismatch");
 	case -EBADMSG:
-		return respond_text(res, 400, p->mime ? "invalid footer document" : "broken request body");
+		return respond_text(res, 400,
+				    p->mime ? "invalid footer document" : "broken request body");
 	default:
 		objectd_respond_error(res, rc);
 	}
@@ -318,7 +323,8 @@ void object_put(struct object_request *r)
 	if (read_expected_size(&p) < 0)
 		return;
 	rc = 0;
-	if (headers_has(&r->req->headers, S("If-None-Match")) || p.size_expected >= LOOKUP_FIRST_MIN)
+	if (headers_has(&r->req->headers, S("If-None-Match")) ||
+	    p.size_expected >= LOOKUP_FIRST_MIN)
 		rc = check_existing(r);
 	if (rc == 0)
 		rc = put(&p);

@@ -1,6 +1,6 @@
-/* One pass over the account and container databases: compares them with their primaries' by digest, and
- * sends the ranges of rows that differ. Merging is what the receiver does with them, so sending too
- * much is harmless. */
+/* One pass over the account and container databases: compares them with their primaries' by digest,
+ * and sends the ranges of rows that differ. Merging is what the receiver does with them, so sending
+ * too much is harmless. */
 #include "objectd/replicator/internal.h"
 
 #include "lib/log/log.h"
@@ -84,8 +84,8 @@ waits static int read_ranges(struct transfer *t, struct str after, struct ranges
 
 		buf_clear(&last);
 		buf_add_str(&last, after);
-		rc = db_digest_range(t->r->o->dbs, &t->id, after, STR_NONE, RANGE_ROWS, &v->range[v->n],
-				     &last);
+		rc = db_digest_range(t->r->o->dbs, &t->id, after, STR_NONE, RANGE_ROWS,
+				     &v->range[v->n], &last);
 		if (rc < 0)
 			return rc;
 		v->more = rc > 0;

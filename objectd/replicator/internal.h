@@ -24,8 +24,9 @@ struct peer {
 
 /* Finds or makes it, by its address for replication; NULL for this very device. */
 struct peer *peer_of(struct replicator *r, const struct ring_dev *dev);
-/* POST /device/part/.needletail/what: 0 with the answer; -EOPNOTSUPP when it is no Needletail; -EREMOTEIO
- * for an error it answered (it may be down now); others when it could not be reached (it is). */
+/* POST /device/part/.needletail/what: 0 with the answer; -EOPNOTSUPP when it is no Needletail;
+ * -EREMOTEIO for an error it answered (it may be down now); others when it could not be reached (it
+ * is). */
 waits must_check int peer_ask(struct replicator *r, struct peer *p, uint32_t part, struct str what,
 			      struct str body, struct buf *ret);
 /* An exchange failed: the peer is left alone for the rest of the pass. */
@@ -37,7 +38,7 @@ void peer_failed(struct replicator *r, struct peer *p, int error);
 struct part_held {
 	uint16_t policy;
 	uint32_t part;
-	uint64_t digest;                /* XOR over its objects; equal on devices that hold the same */
+	uint64_t digest; /* XOR over its objects; equal on devices that hold the same */
 };
 
 struct part_cache;
@@ -47,13 +48,15 @@ void part_cache_touch(struct part_cache *c, const struct object_id *id);
 void part_cache_clear(struct part_cache *c);
 
 /* First and last hash of a partition. */
-void part_range(unsigned part_power, uint32_t part, unsigned char first[16], unsigned char last[16]);
+void part_range(unsigned part_power, uint32_t part, unsigned char first[16],
+		unsigned char last[16]);
 uint32_t part_of_hash(unsigned part_power, const unsigned char hash[16]);
 /* All partitions of one policy that the device holds something of, into list (struct part_held). */
-waits must_check int parts_held(struct replicator *r, uint16_t policy, unsigned part_power, struct buf *list);
+waits must_check int parts_held(struct replicator *r, uint16_t policy, unsigned part_power,
+				struct buf *list);
 /* One partition's digest, cached while nothing changes. */
-waits must_check int part_digest(struct replicator *r, uint16_t policy, unsigned part_power, uint32_t part,
-				 uint64_t *ret);
+waits must_check int part_digest(struct replicator *r, uint16_t policy, unsigned part_power,
+				 uint32_t part, uint64_t *ret);
 /* Tombstones that old are about to be forgotten everywhere, so nobody sends them any more. */
 bool entry_is_reclaimable(const struct object_entry *e);
 
@@ -89,13 +92,15 @@ struct replicator {
 	struct task_sem pushes;
 };
 
-/* Objects (objects.c) and databases (databases.c) of one pass. Errors are of this device's store. */
+/* Objects (objects.c) and databases (databases.c) of one pass. Errors are of this
+ * device's store. */
 waits must_check int objects_pass(struct replicator *r);
 waits must_check int databases_pass(struct replicator *r);
 /* Waits until n more bytes may be sent. */
 waits must_check int replicator_throttle(struct replicator *r, uint64_t n);
 
-/* Sends one object as far as the peer needs it (push.c): 0 when the peer has it now, or negative. */
+/* Sends one object as far as the peer needs it (push.c): 0 when the peer has it now,
+ * or negative. */
 waits must_check int object_push(struct replicator *r, struct peer *p, uint32_t part,
 				 const struct object_id *id, char needs);
 /* What a foreign peer needs of an object, asked with a HEAD. */
@@ -104,4 +109,5 @@ waits must_check int object_ask_foreign(struct replicator *r, struct peer *p, ui
 					char *ret_needs);
 
 /* The receiving side (receive.c): false when there is no such request. */
-waits bool receive_handle(struct objectd *o, struct request *req, struct response *res, struct str what);
+waits bool receive_handle(struct objectd *o, struct request *req, struct response *res,
+			  struct str what);

@@ -54,7 +54,9 @@ task_asserted static void push_run(void *arg)
 
 waits static int ask_missing(struct sync *s)
 {
-	CLEANUP(buf_done) struct buf body = BUF(REPLICATOR_BODY_MAX), answer = BUF(REPLICATOR_BODY_MAX);
+	CLEANUP(buf_done)
+	struct buf body = BUF(REPLICATOR_BODY_MAX),
+		   answer = BUF(REPLICATOR_BODY_MAX);
 	struct chunk *c = s->chunk;
 
 	wire_u32(&body, s->policy);
@@ -145,7 +147,8 @@ waits static int forget_confirmed(struct replicator *r, uint16_t policy, const s
 		if (!c->confirmed[i])
 			continue;
 		memcpy(id.hash, c->list[i].hash, sizeof id.hash);
-		rc = store_forget(r->o->store, &id, c->list[i].entry.data_ts, c->list[i].entry.meta_ts);
+		rc = store_forget(r->o->store, &id, c->list[i].entry.data_ts,
+				  c->list[i].entry.meta_ts);
 		if (rc == 0) {
 			r->now.forgotten++;
 			part_cache_touch(r->cache, &id);
@@ -156,10 +159,10 @@ waits static int forget_confirmed(struct replicator *r, uint16_t policy, const s
 	return 0;
 }
 
-/* Brings a partition to the peers; forget: this device is none of its primaries, and all of them are the
- * peers. */
-waits static int sync_part(struct replicator *r, uint16_t policy, unsigned part_power, uint32_t part,
-			   struct peer *const *peers, unsigned n, bool forget)
+/* Brings a partition to the peers; forget: this device is none of its primaries, and all of them
+ * are the peers. */
+waits static int sync_part(struct replicator *r, uint16_t policy, unsigned part_power,
+			   uint32_t part, struct peer *const *peers, unsigned n, bool forget)
 {
 	AUTO(free) room = xmalloc(sizeof(struct chunk));
 	struct chunk *c = room;
@@ -198,11 +201,14 @@ static int compare_cmp(const void *a, const void *b)
 	return x->held < y->held ? -1 : x->held > y->held;
 }
 
-/* Compares digests of up to DIGEST_PARTS partitions with one peer, and brings it those that differ. */
-waits static int compare_batch(struct replicator *r, unsigned part_power, const struct part_held *held,
-			       const struct compare *c, unsigned n)
+/* Compares digests of up to DIGEST_PARTS partitions with one peer, and brings it those
+ * that differ. */
+waits static int compare_batch(struct replicator *r, unsigned part_power,
+			       const struct part_held *held, const struct compare *c, unsigned n)
 {
-	CLEANUP(buf_done) struct buf body = BUF(REPLICATOR_BODY_MAX), answer = BUF(REPLICATOR_BODY_MAX);
+	CLEANUP(buf_done)
+	struct buf body = BUF(REPLICATOR_BODY_MAX),
+		   answer = BUF(REPLICATOR_BODY_MAX);
 	struct peer *peer = c[0].peer;
 	int rc = 0;
 
@@ -247,14 +253,15 @@ static unsigned other_primaries(struct replicator *r, const struct ring *ring, u
 	return others;
 }
 
-waits static int compare_all(struct replicator *r, unsigned part_power, const struct part_held *held,
-			     struct compare *list, unsigned n)
+waits static int compare_all(struct replicator *r, unsigned part_power,
+			     const struct part_held *held, struct compare *list, unsigned n)
 {
 	int rc = 0;
 
 	qsort(list, n, sizeof *list, compare_cmp);
 	for (unsigned i = 0, end; i < n && rc == 0; i = end) {
-		for (end = i + 1; end < n && end - i < DIGEST_PARTS && list[end].peer == list[i].peer;)
+		for (end = i + 1;
+		     end < n && end - i < DIGEST_PARTS && list[end].peer == list[i].peer;)
 			end++;
 		rc = compare_batch(r, part_power, held, list + i, end - i);
 	}
@@ -263,7 +270,9 @@ waits static int compare_all(struct replicator *r, unsigned part_power, const st
 
 waits static int policy_pass(struct replicator *r, uint16_t policy, struct ring *ring)
 {
-	CLEANUP(buf_done) struct buf held_buf = BUF(HELD_BYTES_MAX), compare_buf = BUF(HELD_BYTES_MAX);
+	CLEANUP(buf_done)
+	struct buf held_buf = BUF(HELD_BYTES_MAX),
+		   compare_buf = BUF(HELD_BYTES_MAX);
 	unsigned part_power = ring_part_power(ring);
 	int rc = parts_held(r, policy, part_power, &held_buf);
 	const struct part_held *held = (const void *)held_buf.p;

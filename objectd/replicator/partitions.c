@@ -9,12 +9,12 @@ enum { LIST_STEP = 512 };
 struct cached {
 	uint64_t digest;
 	bool valid;
-	uint64_t changes;               /* how often it was touched: a reader notices changes meanwhile */
+	uint64_t changes; /* how often it was touched: a reader notices changes meanwhile */
 };
 
 struct part_cache {
 	struct map *map;
-	unsigned part_powers[POLICIES_MAX];     /* of the policies' rings when last seen; 0: unknown */
+	unsigned part_powers[POLICIES_MAX]; /* of the policies' rings when last seen; 0: unknown */
 };
 
 struct part_cache *part_cache_new(void)
@@ -58,7 +58,8 @@ static struct cached *cached(struct part_cache *c, uint16_t policy, uint32_t par
 
 uint32_t part_of_hash(unsigned part_power, const unsigned char hash[16])
 {
-	uint32_t high = (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 | (uint32_t)hash[2] << 8 | hash[3];
+	uint32_t high = (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 | (uint32_t)hash[2] << 8 |
+			hash[3];
 
 	return part_power ? high >> (32 - part_power) : 0;
 }
@@ -91,7 +92,8 @@ void part_range(unsigned part_power, uint32_t part, unsigned char first[16], uns
 
 bool entry_is_reclaimable(const struct object_entry *e)
 {
-	/* A margin, so that devices whose clocks and passes differ stop sending before others forget. */
+	/* A margin, so that devices whose clocks and passes differ stop sending before others
+	 * forget. */
 	int64_t age_s = (int64_t)(replicator_conf.reclaim_age / 1000);
 
 	return e->state == OBJECT_TOMBSTONE &&
@@ -114,7 +116,8 @@ static uint64_t entry_digest(const struct object_listed *l)
 	memcpy(&high, l->hash, 8);
 	memcpy(&low, l->hash + 8, 8);
 	high = mix(high ^ mix(l->entry.data_ts.t) ^ mix(l->entry.data_ts.offset + 1));
-	low = mix(low ^ mix(l->entry.meta_ts.t + (uint64_t)l->entry.state) ^ mix(l->entry.meta_ts.offset + 3));
+	low = mix(low ^ mix(l->entry.meta_ts.t + (uint64_t)l->entry.state) ^
+		  mix(l->entry.meta_ts.offset + 3));
 	return mix(high + 2 * low);
 }
 
@@ -127,8 +130,8 @@ static bool next_hash(unsigned char hash[16])
 	return false;
 }
 
-waits static int scan_digest(struct replicator *r, uint16_t policy, unsigned part_power, uint32_t part,
-			     uint64_t *ret)
+waits static int scan_digest(struct replicator *r, uint16_t policy, unsigned part_power,
+			     uint32_t part, uint64_t *ret)
 {
 	AUTO(free) room = xmalloc(LIST_STEP * sizeof(struct object_listed));
 	struct object_listed *list = room;
@@ -151,7 +154,8 @@ waits static int scan_digest(struct replicator *r, uint16_t policy, unsigned par
 	return 0;
 }
 
-int part_digest(struct replicator *r, uint16_t policy, unsigned part_power, uint32_t part, uint64_t *ret)
+int part_digest(struct replicator *r, uint16_t policy, unsigned part_power, uint32_t part,
+		uint64_t *ret)
 {
 	struct cached *v = cached(r->cache, policy, part, true);
 	uint64_t changes = v->changes, digest;
@@ -188,7 +192,8 @@ int parts_held(struct replicator *r, uint16_t policy, unsigned part_power, struc
 
 		if (n <= 0)
 			return n;
-		struct part_held held = { .policy = policy, .part = part_of_hash(part_power, one.hash) };
+		struct part_held held = { .policy = policy,
+					  .part = part_of_hash(part_power, one.hash) };
 		int rc = part_digest(r, policy, part_power, held.part, &held.digest);
 
 		if (rc < 0)

@@ -5,7 +5,8 @@
 
 static bool is_self(const struct objectd *o, const struct ring_dev *dev)
 {
-	return dev->port == o->port && strcmp(dev->ip, o->ip) == 0 && strcmp(dev->device, o->device) == 0;
+	return dev->port == o->port && strcmp(dev->ip, o->ip) == 0 &&
+	       strcmp(dev->device, o->device) == 0;
 }
 
 struct peer *peer_of(struct replicator *r, const struct ring_dev *dev)
@@ -15,7 +16,8 @@ struct peer *peer_of(struct replicator *r, const struct ring_dev *dev)
 
 	if (is_self(r->o, dev))
 		return NULL;
-	snprintf(key, sizeof key, "%s:%u/%s", dev->replication_ip, dev->replication_port, dev->device);
+	snprintf(key, sizeof key, "%s:%u/%s", dev->replication_ip, dev->replication_port,
+		 dev->device);
 	p = map_get(r->peers, str_from(key));
 	if (p)
 		return p;
@@ -31,13 +33,14 @@ void peer_failed(struct replicator *r, struct peer *p, int error)
 {
 	if (error == -ECANCELED || p->down)
 		return;
-	log_debug("replicator: %s:%u/%s: %s", p->address.ip, p->address.port, p->device, strerror(-error));
+	log_debug("replicator: %s:%u/%s: %s", p->address.ip, p->address.port, p->device,
+		  strerror(-error));
 	p->down = true;
 	r->now.unreachable++;
 }
 
-waits static int ask(struct replicator *r, struct peer *p, struct str path, struct str body, struct buf *ret,
-		     int *ret_status, bool *ret_ours)
+waits static int ask(struct replicator *r, struct peer *p, struct str path, struct str body,
+		     struct buf *ret, int *ret_status, bool *ret_ours)
 {
 	AUTO(arena) a = arena_new();
 	AUTO(exchange) x = NULL;
@@ -68,7 +71,8 @@ int peer_ask(struct replicator *r, struct peer *p, uint32_t part, struct str wha
 	     struct buf *ret)
 {
 	AUTO(arena) a = arena_new();
-	struct str path = backend_path_quote(a, str_from(p->device), part, S(".needletail"), what, STR_NONE);
+	struct str path =
+		backend_path_quote(a, str_from(p->device), part, S(".needletail"), what, STR_NONE);
 	int status = 0, rc = ask(r, p, path, body, ret, &status, &p->foreign);
 
 	if (rc < 0) {

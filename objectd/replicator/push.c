@@ -1,4 +1,5 @@
-/* Sends one object to a peer, as it is here: data, metadata or tombstone under their own timestamps. */
+/* Sends one object to a peer, as it is here: data, metadata or tombstone under their own
+ * timestamps. */
 #include "objectd/replicator/internal.h"
 
 #include "objectd/object/metadata.h"
@@ -68,7 +69,8 @@ waits static int send_body(struct replicator *r, struct exchange *x, struct body
 	return rc < 0 ? rc : 0;
 }
 
-/* One request; the status or negative. body may be NULL. *ret_ours: our own disk failed, not the peer. */
+/* One request; the status or negative. body may be NULL. *ret_ours: our own disk failed, not the
+ * peer. */
 waits static int exchange(struct replicator *r, struct peer *p, struct str method, struct str path,
 			  const struct headers *h, struct body *body, uint64_t size, bool *ret_ours)
 {
@@ -95,8 +97,8 @@ waits static int exchange(struct replicator *r, struct peer *p, struct str metho
 	return res.status;
 }
 
-waits static int push_data(struct replicator *r, struct peer *p, struct str path, const struct object_id *id,
-			   struct store_object *object, struct arena *a)
+waits static int push_data(struct replicator *r, struct peer *p, struct str path,
+			   const struct object_id *id, struct store_object *object, struct arena *a)
 {
 	const struct object_entry *e = store_object_entry(object);
 	struct body *body = e->size ? store_object_body(object, 0, e->size - 1) : NULL;
@@ -113,7 +115,8 @@ waits static int push_data(struct replicator *r, struct peer *p, struct str path
 }
 
 waits static int push_metadata(struct replicator *r, struct peer *p, struct str path,
-			       const struct object_id *id, struct store_object *object, struct arena *a)
+			       const struct object_id *id, struct store_object *object,
+			       struct arena *a)
 {
 	const struct object_entry *e = store_object_entry(object);
 	struct headers h;
@@ -141,12 +144,14 @@ waits static int push_tombstone(struct replicator *r, struct peer *p, struct str
 
 static struct str object_path(struct arena *a, struct peer *p, uint32_t part, struct str name)
 {
-	struct str rest = str_skip(name, 1), account = str_cut(&rest, '/'), container = str_cut(&rest, '/');
+	struct str rest = str_skip(name, 1), account = str_cut(&rest, '/'),
+		   container = str_cut(&rest, '/');
 
 	return backend_path_quote(a, str_from(p->device), part, account, container, rest);
 }
 
-int object_push(struct replicator *r, struct peer *p, uint32_t part, const struct object_id *id, char needs)
+int object_push(struct replicator *r, struct peer *p, uint32_t part, const struct object_id *id,
+		char needs)
 {
 	AUTO(arena) a = arena_new();
 	AUTO(store_object) object = NULL;
@@ -169,8 +174,8 @@ int object_push(struct replicator *r, struct peer *p, uint32_t part, const struc
 	return rc;
 }
 
-int object_ask_foreign(struct replicator *r, struct peer *p, uint32_t part, const struct object_id *id,
-		       const struct object_entry *e, char *ret_needs)
+int object_ask_foreign(struct replicator *r, struct peer *p, uint32_t part,
+		       const struct object_id *id, const struct object_entry *e, char *ret_needs)
 {
 	AUTO(arena) a = arena_new();
 	AUTO(store_object) object = NULL;

@@ -11,7 +11,8 @@ waits static void answer(struct request *req, struct response *res, struct buf *
 }
 
 /* Body: policy, part power, partitions; answer: 8 bytes of digest each. */
-waits static void handle_digest(struct objectd *o, struct request *req, struct response *res, struct str body)
+waits static void handle_digest(struct objectd *o, struct request *req, struct response *res,
+				struct str body)
 {
 	CLEANUP(buf_done) struct buf out = BUF(REPLICATOR_BODY_MAX);
 	uint32_t policy, part_power, part;
@@ -24,7 +25,8 @@ waits static void handle_digest(struct objectd *o, struct request *req, struct r
 		int rc = wire_take_u32(&body, &part);
 
 		if (rc == 0)
-			rc = part_digest(o->replicator, (uint16_t)policy, part_power, part, &digest);
+			rc = part_digest(o->replicator, (uint16_t)policy, part_power, part,
+					 &digest);
 		if (rc < 0)
 			return objectd_respond_error(res, rc);
 		wire_u64(&out, digest);
@@ -32,7 +34,8 @@ waits static void handle_digest(struct objectd *o, struct request *req, struct r
 	answer(req, res, &out);
 }
 
-/* The entries of this device for listed objects, which are in hash order: found by reading along. */
+/* The entries of this device for listed objects, which are in hash order: found by
+ * reading along. */
 struct along {
 	struct objectd *o;
 	uint16_t policy;
@@ -41,7 +44,8 @@ struct along {
 	int n, at;
 };
 
-waits static int along_find(struct along *a, const unsigned char hash[16], const struct object_entry **ret)
+waits static int along_find(struct along *a, const unsigned char hash[16],
+			    const struct object_entry **ret)
 {
 	for (;;) {
 		while (a->at < a->n && memcmp(a->list[a->at].hash, hash, 16) < 0)
@@ -53,12 +57,14 @@ waits static int along_find(struct along *a, const unsigned char hash[16], const
 		if (a->n < 0)
 			return a->n;
 	}
-	*ret = a->at < a->n && memcmp(a->list[a->at].hash, hash, 16) == 0 ? &a->list[a->at].entry : NULL;
+	*ret = a->at < a->n && memcmp(a->list[a->at].hash, hash, 16) == 0 ? &a->list[a->at].entry
+									  : NULL;
 	return 0;
 }
 
 /* Body: policy, objects in hash order; answer: a character each, what is needed of it. */
-waits static void handle_missing(struct objectd *o, struct request *req, struct response *res, struct str body)
+waits static void handle_missing(struct objectd *o, struct request *req, struct response *res,
+				 struct str body)
 {
 	CLEANUP(buf_done) struct buf out = BUF(REPLICATOR_BODY_MAX);
 	struct along *a = arena_zalloc(req->arena, sizeof *a);
@@ -67,7 +73,9 @@ waits static void handle_missing(struct objectd *o, struct request *req, struct 
 	if (wire_take_u32(&body, &policy) < 0 || policy >= POLICIES_MAX || body.n % LISTED_SIZE ||
 	    body.n == 0)
 		return respond_status(res, 400);
-	*a = (struct along){ .o = o, .policy = (uint16_t)policy, .n = CHUNK_ENTRIES, .at = CHUNK_ENTRIES };
+	*a = (struct along){
+		.o = o, .policy = (uint16_t)policy, .n = CHUNK_ENTRIES, .at = CHUNK_ENTRIES
+	};
 	memcpy(a->last, body.p + body.n - LISTED_SIZE, 16);
 	while (body.n) {
 		const struct object_entry *mine;
@@ -100,7 +108,8 @@ static int take_id(struct str *body, struct db_id *ret)
 }
 
 /* Body: ids with digests; answer: '0' where this device has the same. */
-waits static void handle_compare(struct objectd *o, struct request *req, struct response *res, struct str body)
+waits static void handle_compare(struct objectd *o, struct request *req, struct response *res,
+				 struct str body)
 {
 	CLEANUP(buf_done) struct buf out = BUF(REPLICATOR_BODY_MAX);
 
@@ -117,7 +126,9 @@ waits static void handle_compare(struct objectd *o, struct request *req, struct 
 			return objectd_respond_error(res, rc);
 		if (info->exists)
 			db_info_digest(info, digest);
-		buf_add_char(&out, info->exists && memcmp(digest, body.p, sizeof digest) == 0 ? '0' : '1');
+		buf_add_char(&out, info->exists && memcmp(digest, body.p, sizeof digest) == 0
+					   ? '0'
+					   : '1');
 		body = str_skip(body, sizeof digest);
 	}
 	answer(req, res, &out);
@@ -135,7 +146,8 @@ static int take_name(struct str *body, struct str *ret)
 }
 
 /* Body: id, and ranges of names with digests; answer: '0' where this device has the same. */
-waits static void handle_ranges(struct objectd *o, struct request *req, struct response *res, struct str body)
+waits static void handle_ranges(struct objectd *o, struct request *req, struct response *res,
+				struct str body)
 {
 	CLEANUP(buf_done) struct buf out = BUF(REPLICATOR_BODY_MAX), last = BUF(64 * KIB);
 	struct db_id id;
@@ -154,14 +166,16 @@ waits static void handle_ranges(struct objectd *o, struct request *req, struct r
 
 		if (rc < 0)
 			return objectd_respond_error(res, rc);
-		buf_add_char(&out, memcmp(mine.digest, body.p, sizeof mine.digest) == 0 ? '0' : '1');
+		buf_add_char(&out,
+			     memcmp(mine.digest, body.p, sizeof mine.digest) == 0 ? '0' : '1');
 		body = str_skip(body, sizeof mine.digest);
 	}
 	answer(req, res, &out);
 }
 
 /* Body: id, and what db_export_info or db_export_rows wrote. */
-waits static void handle_import(struct objectd *o, struct request *req, struct response *res, struct str body)
+waits static void handle_import(struct objectd *o, struct request *req, struct response *res,
+				struct str body)
 {
 	int64_t reclaim_s = (int64_t)(replicator_conf.reclaim_age / 1000);
 	struct db_id id;
@@ -182,10 +196,13 @@ bool receive_handle(struct objectd *o, struct request *req, struct response *res
 {
 	static const struct {
 		struct str name;
-		void (*handle)(struct objectd *o, struct request *req, struct response *res, struct str body);
+		void (*handle)(struct objectd *o, struct request *req, struct response *res,
+			       struct str body);
 	} handlers[] = {
-		{ STR_INIT("digest"), handle_digest }, { STR_INIT("missing"), handle_missing },
-		{ STR_INIT("db-compare"), handle_compare }, { STR_INIT("db-ranges"), handle_ranges },
+		{ STR_INIT("digest"), handle_digest },
+		{ STR_INIT("missing"), handle_missing },
+		{ STR_INIT("db-compare"), handle_compare },
+		{ STR_INIT("db-ranges"), handle_ranges },
 		{ STR_INIT("db-import"), handle_import },
 	};
 

@@ -11,8 +11,10 @@ enum {
 	CACHE_MAX_MS = 3600 * 1000,     /* then digests are computed afresh */
 };
 
-METRIC_COUNTER(pushed_total, "needletail_replicator_pushed_total", "Objects sent to other devices.");
-METRIC_COUNTER(failed_total, "needletail_replicator_failed_total", "Objects and databases that could not be sent.");
+METRIC_COUNTER(pushed_total, "needletail_replicator_pushed_total",
+	       "Objects sent to other devices.");
+METRIC_COUNTER(failed_total, "needletail_replicator_failed_total",
+	       "Objects and databases that could not be sent.");
 METRIC_COUNTER(forgotten_total, "needletail_replicator_forgotten_total",
 	       "Objects and databases given back to the devices they belong to.");
 METRIC_COUNTER(sent_bytes, "needletail_replicator_bytes_total", "Bytes sent.");
@@ -72,7 +74,8 @@ static void refresh_cache(struct replicator *r)
 	struct store_stats s;
 
 	store_stats(r->o->store, &s);
-	if (s.quarantined == r->cache_quarantined && clock_mono_ms() - r->cache_made_ms < CACHE_MAX_MS)
+	if (s.quarantined == r->cache_quarantined &&
+	    clock_mono_ms() - r->cache_made_ms < CACHE_MAX_MS)
 		return;
 	part_cache_clear(r->cache);
 	r->cache_quarantined = s.quarantined;
@@ -178,8 +181,8 @@ waits static void pause_between(struct replicator *r)
 	while (!r->woken && !task_cancelled() && (now = clock_mono_ms()) < until) {
 		uint64_t left = until - now;
 
-		if (task_wait("replicator", r->now.unreachable ? MIN(left, (uint64_t)PROBE_MS) : left) ==
-		    -ECANCELED)
+		if (task_wait("replicator", r->now.unreachable ? MIN(left, (uint64_t)PROBE_MS)
+							       : left) == -ECANCELED)
 			return;
 		if (r->now.unreachable && !r->woken && somebody_is_back(r)) {
 			/* It may have only begun to listen. */
@@ -231,11 +234,11 @@ waits static void handle_replicate(struct replicator *r, struct request *req, st
 		return respond_status(res, 503);
 	respond(res, 200, S("application/json"),
 		arena_printf(req->arena,
-			     "{\"pushed\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"forgotten\": %" PRIu64
-			     ", \"databases\": %" PRIu64 ", \"partitions\": %" PRIu64
-			     ", \"unreachable\": %" PRIu64 "}\n",
-			     r->stats.pushed, r->stats.failed, r->stats.forgotten, r->stats.databases,
-			     r->stats.partitions, r->stats.unreachable));
+			     "{\"pushed\": %" PRIu64 ", \"failed\": %" PRIu64
+			     ", \"forgotten\": %" PRIu64 ", \"databases\": %" PRIu64
+			     ", \"partitions\": %" PRIu64 ", \"unreachable\": %" PRIu64 "}\n",
+			     r->stats.pushed, r->stats.failed, r->stats.forgotten,
+			     r->stats.databases, r->stats.partitions, r->stats.unreachable));
 }
 
 void replicator_handle(struct objectd *o, struct request *req, struct response *res,

@@ -1,10 +1,10 @@
-/* Brings objects and databases home: to every device that the rings name for them, and away from those
- * that only stood in.
+/* Brings objects and databases home: to every device that the rings name for them, and away from
+ * those that only stood in.
  *
- * Replicators push; nobody pulls. A pass compares what this device holds, partition by partition, with
- * the partition's primaries, and sends what they miss under its original timestamps. What this device
- * holds for others (a handoff) is forgotten once every primary has it. Conflicts are decided by
- * timestamps where things are stored, so passes of several devices may cross. README.md has the
+ * Replicators push; nobody pulls. A pass compares what this device holds, partition by partition,
+ * with the partition's primaries, and sends what they miss under its original timestamps. What this
+ * device holds for others (a handoff) is forgotten once every primary has it. Conflicts are decided
+ * by timestamps where things are stored, so passes of several devices may cross. README.md has the
  * requests. */
 #pragma once
 #include "objectd/objectd.h"

@@ -74,5 +74,6 @@ char entry_needs(const struct object_entry *mine, const struct object_entry *the
 	/* A newer POST is wanted even by who has newer data: it applies to that as well. */
 	if (theirs->state == OBJECT_TOMBSTONE || mine->state == OBJECT_TOMBSTONE)
 		return PEER_HAS_IT;
-	return timestamp_cmp(mine->meta_ts, theirs->meta_ts) < 0 ? PEER_NEEDS_METADATA : PEER_HAS_IT;
+	return timestamp_cmp(mine->meta_ts, theirs->meta_ts) < 0 ? PEER_NEEDS_METADATA
+								 : PEER_HAS_IT;
 }

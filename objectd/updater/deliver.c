@@ -1,5 +1,5 @@
-/* Takes rows to one device: to our own by a call, to a Needletail many at once, to a Swift container server
- * one by one as its object servers do (obj/server.py async_update). */
+/* Takes rows to one device: to our own by a call, to a Needletail many at once, to a Swift
+ * container server one by one as its object servers do (obj/server.py async_update). */
 #include "objectd/updater/internal.h"
 
 #include "lib/base/clock.h"
@@ -7,7 +7,8 @@
 #include "lib/metrics/metrics.h"
 #include "objectd/container/container_server.h"
 
-METRIC_COUNTER(rows_sent, "needletail_update_rows_total", "Listing rows delivered to container devices.");
+METRIC_COUNTER(rows_sent, "needletail_update_rows_total",
+	       "Listing rows delivered to container devices.");
 METRIC_COUNTER(batches_sent, "needletail_update_requests_total",
 	       "Requests and calls that delivered them.");
 
@@ -69,9 +70,11 @@ static void row_headers(const struct container_row_update *row, struct headers *
 	add_ts(h, S("X-Meta-Timestamp"), row->meta_ts);
 }
 
-/* One exchange without a response body worth keeping, unless ret_body is given. The status, or negative. */
+/* One exchange without a response body worth keeping, unless ret_body is given. The status, or
+ * negative. */
 waits static int ask(struct updater *u, struct target *t, struct arena *a, struct str method,
-		     struct str path, const struct headers *h, struct str bytes, struct buf *ret_body)
+		     struct str path, const struct headers *h, struct str bytes,
+		     struct buf *ret_body)
 {
 	AUTO(exchange) x = NULL;
 	struct response res;
@@ -101,8 +104,8 @@ waits static int deliver_one(struct updater *u, struct target *t, struct arena *
 			     const struct container_row_update *row)
 {
 	struct headers h;
-	struct str path = backend_path_quote(a, str_from(t->to.device), row->partition, row->account,
-					     row->container, row->object);
+	struct str path = backend_path_quote(a, str_from(t->to.device), row->partition,
+					     row->account, row->container, row->object);
 
 	headers_init(&h, a);
 	row_headers(row, &h);
@@ -110,7 +113,8 @@ waits static int deliver_one(struct updater *u, struct target *t, struct arena *
 }
 
 waits static int deliver_singly(struct updater *u, struct target *t, struct arena *a,
-				const struct container_row_update *rows, unsigned n, int *ret_status)
+				const struct container_row_update *rows, unsigned n,
+				int *ret_status)
 {
 	for (unsigned i = 0; i < n; i++) {
 		int rc = deliver_one(u, t, a, &rows[i]);
@@ -138,12 +142,13 @@ static int read_statuses(struct str text, unsigned n, int *ret_status)
 }
 
 waits static int deliver_together(struct updater *u, struct target *t, struct arena *a,
-				  const struct container_row_update *rows, unsigned n, int *ret_status)
+				  const struct container_row_update *rows, unsigned n,
+				  int *ret_status)
 {
 	CLEANUP(buf_done) struct buf b = BUF(ROWS_BYTES_MAX);
 	CLEANUP(buf_done) struct buf answer = BUF(3 * ROWS_MAX + 256);
-	struct str path = backend_path_quote(a, str_from(t->to.device), 0, S(".needletail"), S("rows"),
-					     STR_NONE);
+	struct str path = backend_path_quote(a, str_from(t->to.device), 0, S(".needletail"),
+					     S("rows"), STR_NONE);
 	struct headers h;
 
 	for (unsigned i = 0; i < n; i++)

@@ -41,10 +41,12 @@ bool target_is_down(const struct target *t);
 void target_failed(struct updater *u, struct target *t, int error);
 void target_answered(struct updater *u, struct target *t, bool needletail);
 
-/* Takes rows to a device: ret_status as container_apply_rows fills it. 0, or negative when the device could
- * not be reached or refused (it is then marked as down). Waits for node_timeout at most per request. */
+/* Takes rows to a device: ret_status as container_apply_rows fills it. 0, or negative when the
+ * device could not be reached or refused (it is then marked as down). Waits for node_timeout at
+ * most per request. */
 waits must_check int rows_deliver(struct updater *u, struct target *t, struct arena *a,
-				  const struct container_row_update *rows, unsigned n, int *ret_status);
+				  const struct container_row_update *rows, unsigned n,
+				  int *ret_status);
 
 /* The background task's function. */
 void pending_run(void *updater);

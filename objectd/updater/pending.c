@@ -1,5 +1,5 @@
-/* Rows that could not be delivered: kept in the store under 'u', device, time and name; taken to their
- * devices in the background. Swift: obj/updater.py */
+/* Rows that could not be delivered: kept in the store under 'u', device, time and name; taken to
+ * their devices in the background. Swift: obj/updater.py */
 #include "objectd/updater/internal.h"
 
 #include "lib/base/clock.h"
@@ -8,8 +8,8 @@
 
 enum { SCAN_BYTES_MAX = 1 * MIB, DROP_AFTER_S = 7 * 86400 };
 
-/* 'u', "ip:port/device", 0, time (8 bytes, big endian), 8 bytes of a hash of the name. The same row is
- * pending once however often it failed. */
+/* 'u', "ip:port/device", 0, time (8 bytes, big endian), 8 bytes of a hash of the name. The same row
+ * is pending once however often it failed. */
 static void pending_key(struct buf *b, const char *target, const struct container_row_update *row)
 {
 	CLEANUP(buf_done) struct buf name = BUF(ROW_BYTES_MAX);
@@ -27,7 +27,8 @@ static void pending_key(struct buf *b, const char *target, const struct containe
 	buf_add(b, md5, 8);
 }
 
-void updater_pend(struct store_txn *txn, const struct row_target *to, const struct container_row_update *row)
+void updater_pend(struct store_txn *txn, const struct row_target *to,
+		  const struct container_row_update *row)
 {
 	CLEANUP(buf_done) struct buf key = BUF(KIB), value = BUF(ROW_BYTES_MAX + KIB);
 	char target[TARGET_KEY_MAX];
@@ -46,7 +47,7 @@ struct scan {
 	struct arena *arena;
 	unsigned max;
 	/* found: */
-	struct str prefix;              /* of the keys of this device, with the 0; absent: no more rows */
+	struct str prefix; /* of the keys of this device, with the 0; absent: no more rows */
 	struct str *keys, *values;
 	unsigned n;
 	int rc;
@@ -64,7 +65,8 @@ static void scan_run(void *arg)
 		if (key.n < 2 || key.p[0] != 'u')
 			break;
 		if (!s->prefix.p)
-			s->prefix = arena_str(s->arena, str_head(key, (size_t)str_chr(key, '\0') + 1));
+			s->prefix =
+				arena_str(s->arena, str_head(key, (size_t)str_chr(key, '\0') + 1));
 		if (!str_starts(key, s->prefix) || bytes > SCAN_BYTES_MAX)
 			break;
 		s->keys[s->n] = arena_str(s->arena, key);
@@ -83,7 +85,8 @@ static int target_of_prefix(struct str prefix, struct row_target *ret)
 
 	if (slash <= 0)
 		return -EINVAL;
-	return row_target_parse(str_head(text, (size_t)slash), str_skip(text, (size_t)slash + 1), ret);
+	return row_target_parse(str_head(text, (size_t)slash), str_skip(text, (size_t)slash + 1),
+				ret);
 }
 
 /* Puts a row back for every device that the ring names now. */
@@ -95,8 +98,8 @@ static bool pend_by_ring(struct updater *u, struct store_txn *txn, struct contai
 
 	if (!c->container_ring)
 		return false;
-	row->partition = ring_part_of(c->container_ring, c->hash_prefix, c->hash_suffix, row->account,
-				      row->container, STR_NONE);
+	row->partition = ring_part_of(c->container_ring, c->hash_prefix, c->hash_suffix,
+				      row->account, row->container, STR_NONE);
 	n = ring_primaries(c->container_ring, row->partition, devs, RING_REPLICAS_MAX);
 	for (unsigned i = 0; i < n; i++) {
 		struct row_target to = { .address.port = devs[i]->port };
@@ -126,7 +129,8 @@ int updater_send_by_ring(struct updater *u, struct container_row_update *row)
 }
 
 /* Whether the ring still has that device for the container. Without a ring nobody knows better. */
-static bool is_primary(struct updater *u, const struct row_target *to, const struct container_row_update *row)
+static bool is_primary(struct updater *u, const struct row_target *to,
+		       const struct container_row_update *row)
 {
 	const struct cluster *c = u->o->cluster;
 	const struct ring_dev *devs[RING_REPLICAS_MAX];
@@ -135,8 +139,8 @@ static bool is_primary(struct updater *u, const struct row_target *to, const str
 
 	if (!c->container_ring)
 		return true;
-	part = ring_part_of(c->container_ring, c->hash_prefix, c->hash_suffix, row->account, row->container,
-			    STR_NONE);
+	part = ring_part_of(c->container_ring, c->hash_prefix, c->hash_suffix, row->account,
+			    row->container, STR_NONE);
 	n = ring_primaries(c->container_ring, part, devs, RING_REPLICAS_MAX);
 	for (unsigned i = 0; i < n; i++)
 		if (devs[i]->port == to->address.port && strcmp(devs[i]->device, to->device) == 0 &&
@@ -196,7 +200,8 @@ static void parse_rows(struct scan *s, struct container_row_update *rows, int *s
 }
 
 /* One batch of one device. 0, or negative when the device had better be left alone for a while. */
-waits static int deliver_batch(struct updater *u, struct target *t, struct scan *s, unsigned *ret_settled)
+waits static int deliver_batch(struct updater *u, struct target *t, struct scan *s,
+			       unsigned *ret_settled)
 {
 	struct container_row_update *rows = arena_alloc(s->arena, s->max * sizeof *rows);
 	struct container_row_update *send = arena_alloc(s->arena, s->max * sizeof *send);

@@ -1,4 +1,5 @@
-/* Collects the rows of writes per container device, and waits with the writes until they are delivered. */
+/* Collects the rows of writes per container device, and waits with the writes until they are
+ * delivered. */
 #include "objectd/updater/internal.h"
 
 #include "lib/log/log.h"
@@ -40,7 +41,8 @@ int row_target_parse(struct str host, struct str device, struct row_target *ret)
 
 void target_key(const struct row_target *to, char key[TARGET_KEY_MAX])
 {
-	int n = snprintf(key, TARGET_KEY_MAX, "%s:%u/%s", to->address.ip, to->address.port, to->device);
+	int n = snprintf(key, TARGET_KEY_MAX, "%s:%u/%s", to->address.ip, to->address.port,
+			 to->device);
 
 	assert(n > 0 && n < TARGET_KEY_MAX);
 }
@@ -217,8 +219,8 @@ static bool all_done(const struct delivery *d, unsigned n)
 	return true;
 }
 
-/* Rows for devices that take many at once. Not under the write's deadline: the sender that is spawned here
- * would inherit it. */
+/* Rows for devices that take many at once. Not under the write's deadline: the sender that is
+ * spawned here would inherit it. */
 static void enqueue_all(struct updater *u, struct delivery *d, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -233,7 +235,8 @@ static void enqueue_all(struct updater *u, struct delivery *d, unsigned n)
 	}
 }
 
-waits static void deliver_all(struct updater *u, struct delivery *d, unsigned n, uint64_t timeout_ms)
+waits static void deliver_all(struct updater *u, struct delivery *d, unsigned n,
+			      uint64_t timeout_ms)
 {
 	int rc = 0;
 
@@ -309,6 +312,7 @@ void updater_handle_rows(struct objectd *o, struct request *req, struct response
 	if (rc < 0)
 		return objectd_respond_error(res, rc);
 	for (int i = 0; i < n; i++)
-		snprintf(text + 3 * i, 4, "%03d", status[i] >= 100 && status[i] <= 999 ? status[i] : 500);
+		snprintf(text + 3 * i, 4, "%03d",
+			 status[i] >= 100 && status[i] <= 999 ? status[i] : 500);
 	respond(res, 200, S("text/plain"), str_of(text, 3 * (size_t)n));
 }

@@ -1,10 +1,10 @@
-/* Takes listing rows to the container's devices. A write waits for its row (updater_send); while one
- * request to a device is under way, further rows for it collect and leave together in the next. What
- * cannot be delivered in time becomes a pending row: durable in the store under 'u', delivered in the
- * background when the device is back.
+/* Takes listing rows to the container's devices. A write waits for its row (updater_send); while
+ * one request to a device is under way, further rows for it collect and leave together in the next.
+ * What cannot be delivered in time becomes a pending row: durable in the store under 'u', delivered
+ * in the background when the device is back.
  *
- * A device that did not answer is "down" for a while that grows; rows for it are pending at once, and
- * the write that knows so beforehand commits them together with the object (updater_pend). */
+ * A device that did not answer is "down" for a while that grows; rows for it are pending at once,
+ * and the write that knows so beforehand commits them together with the object (updater_pend). */
 #pragma once
 #include "objectd/objectd.h"
 
@@ -25,10 +25,11 @@ void updater_start(struct updater *u);
 /* Whether rows for it had better be pending from the start. */
 bool updater_target_down(struct updater *u, const struct row_target *to);
 /* Adds a pending row to a transaction, and updater_note_pending after it was committed. */
-void updater_pend(struct store_txn *t, const struct row_target *to, const struct container_row_update *row);
+void updater_pend(struct store_txn *t, const struct row_target *to,
+		  const struct container_row_update *row);
 void updater_note_pending(struct updater *u, unsigned rows);
-/* Delivers one row to all targets, at the same time, within timeout_ms; where that fails it is pending
- * when this returns. 0, or the store's error when that failed as well. */
+/* Delivers one row to all targets, at the same time, within timeout_ms; where that fails it is
+ * pending when this returns. 0, or the store's error when that failed as well. */
 waits must_check int updater_send(struct updater *u, const struct row_target *targets, unsigned n,
 				  const struct container_row_update *row, uint64_t timeout_ms);
 /* The same for rows without a target: pending for all primaries of the container in the ring. */

@@ -94,15 +94,18 @@ task_asserted static void multipart(void **state)
 {
 	AUTO(arena) a = arena_new();
 	static const struct range ranges[] = { { 0, 1 }, { 4, 9 } };
-	struct body *b = ranges_multipart_body(a, ranges, 2, 10, S("text/plain"), S("xyz"), open_bytes, a);
+	struct body *b =
+		ranges_multipart_body(a, ranges, 2, 10, S("text/plain"), S("xyz"), open_bytes, a);
 	CLEANUP(buf_done) struct buf all = BUF(4096);
-	static const char want[] = "--xyz\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/10\r\n\r\n"
-				   "01\r\n--xyz\r\nContent-Type: text/plain\r\n"
-				   "Content-Range: bytes 4-9/10\r\n\r\n456789\r\n--xyz--";
+	static const char want[] =
+		"--xyz\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/10\r\n\r\n"
+		"01\r\n--xyz\r\nContent-Type: text/plain\r\n"
+		"Content-Range: bytes 4-9/10\r\n\r\n456789\r\n--xyz--";
 
 	(void)state;
 	assert_int_equal(b->left, sizeof want - 1);
-	assert_int_equal(ranges_multipart_length(ranges, 2, 10, S("text/plain"), S("xyz")), sizeof want - 1);
+	assert_int_equal(ranges_multipart_length(ranges, 2, 10, S("text/plain"), S("xyz")),
+			 sizeof want - 1);
 	assert_int_equal(body_read_all(b, &all), 0);
 	body_close(b);
 	assert_int_equal(b->left, 0);
