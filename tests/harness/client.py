@@ -142,27 +142,28 @@ class Client:
                             **kw)
 
     def list(self, container="", **query):
-        """The names of a listing, all pages."""
+        """The names of a listing (subdirs as they are), all pages."""
         names = []
         while True:
-            page = dict(query, marker=names[-1]) if names else query
+            page = dict(query, format="json", **({"marker": names[-1]} if names else {}))
             res = self.get(swift.quote(container), query=page)
-            if res.status not in (200, 204):
+            if res.status != 200:
                 raise AssertionError("listing %r: %r" % (container, res))
-            if not res.body:
-                return names
-            names += res.text.split("\n")[:-1]
-            if "limit" in query:
+            rows = [r.get("name") or r["subdir"] for r in res.json]
+            names += rows
+            if not rows or "limit" in query:
                 return names
 
     def empty(self, container):
         """Deletes a container and all in it; a missing one is fine."""
         while True:
-            res = self.get(swift.quote(container))
+            res = self.get(swift.quote(container), query={"format": "json"})
             if res.status == 404:
                 return
-            for name in res.text.split("\n")[:-1]:
-                self.delete(swift.quote(container, name))
-            if not res.body:
+            for row in res.json:
+                status = self.delete(swift.quote(container, row["name"])).status
+                if status not in (204, 404):
+                    raise AssertionError("deleting %r: %d" % (row["name"], status))
+            if not res.json:
                 break
         self.delete(swift.quote(container))
