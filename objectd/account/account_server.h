@@ -1,4 +1,5 @@
-/* The account server: Swift's backend protocol (account/server.py) on our databases. One file per verb. */
+/* The account server: Swift's backend protocol (account/server.py) on our databases. One file
+ * per verb. */
 #pragma once
 #include "objectd/db/serve.h"
 

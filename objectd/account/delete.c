@@ -15,7 +15,8 @@ static int apply_delete(struct db_batch *b, struct db_change *c)
 		d->info = db_info_ref(info);
 		return -ENOENT;
 	}
-	/* A deletion that lost against a later creation changes nothing, and is no error to Swift. */
+	/* A deletion that lost against a later creation changes nothing, and is no error to
+	 * Swift. */
 	if (timestamp_cmp(d->ts, info->put_ts) > 0) {
 		info->delete_ts = d->ts;
 		db_info_clear_meta(info, d->ts);

@@ -28,5 +28,6 @@ void account_get(struct db_request *r)
 	account_respond_info(r, info);
 	if (q.format == LISTING_RAW)
 		headers_set(&r->res->headers, S("X-Needletail-Raw"), S("true"));
-	db_respond_type(r->res, q.format == LISTING_RAW ? S("application/x-ndjson") : q.content_type);
+	db_respond_type(r->res,
+			q.format == LISTING_RAW ? S("application/x-ndjson") : q.content_type);
 }

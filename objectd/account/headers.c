@@ -8,7 +8,8 @@ static void add_policy(struct db_request *r, struct str name, const struct db_st
 	struct arena *a = r->req->arena;
 
 	for (unsigned i = 0; i < ARRAY_LEN(what); i++) {
-		struct str header = arena_printf(a, "X-Account-Storage-Policy-%.*s-%s", STR(name), what[i]);
+		struct str header =
+			arena_printf(a, "X-Account-Storage-Policy-%.*s-%s", STR(name), what[i]);
 
 		headers_setf(&r->res->headers, header_title(a, header), "%" PRId64, counts[i]);
 	}

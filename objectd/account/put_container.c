@@ -32,8 +32,9 @@ static int take_row(struct db_request *r, struct account_row *ret)
 
 	if (db_header_timestamp(r, S("X-Put-Timestamp"), &row.put_ts) < 0 ||
 	    db_header_timestamp(r, S("X-Delete-Timestamp"), &row.delete_ts) < 0 ||
-	    str_to_u64(db_header(r, "X-Object-Count"), &row.objects) < 0 || row.objects > INT64_MAX ||
-	    str_to_u64(db_header(r, "X-Bytes-Used"), &row.bytes) < 0 || row.bytes > INT64_MAX ||
+	    str_to_u64(db_header(r, "X-Object-Count"), &row.objects) < 0 ||
+	    row.objects > INT64_MAX || str_to_u64(db_header(r, "X-Bytes-Used"), &row.bytes) < 0 ||
+	    row.bytes > INT64_MAX ||
 	    (index.p && (str_to_u64(index, &policy) < 0 || policy > POLICY_INDEX_MAX))) {
 		respond_text(r->res, 400, "Missing or invalid container headers");
 		return -EINVAL;

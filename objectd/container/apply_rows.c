@@ -26,8 +26,8 @@ static struct str as_text(struct arena *a, struct str s)
 static bool is_sound(const struct container_row_update *u)
 {
 	return u->account.n && u->container.n && u->object.n && u->object.n <= ROW_NAME_MAX &&
-	       str_is_utf8(u->object) && u->content_type.n <= ROW_TEXT_MAX && u->etag.n <= ROW_TEXT_MAX &&
-	       timestamp_is_set(u->ts);
+	       str_is_utf8(u->object) && u->content_type.n <= ROW_TEXT_MAX &&
+	       u->etag.n <= ROW_TEXT_MAX && timestamp_is_set(u->ts);
 }
 
 /* The encoded row. Without timestamps of its own the content type is as old as the data, and the
@@ -86,7 +86,8 @@ int container_apply_rows(struct objectd *o, const struct container_row_update *r
 
 		if (!is_sound(u))
 			continue;
-		if (i == 0 || !str_eq(u->container, u[-1].container) || !str_eq(u->account, u[-1].account))
+		if (i == 0 || !str_eq(u->container, u[-1].container) ||
+		    !str_eq(u->account, u[-1].account))
 			id = db_id_of(o->cluster->hash_prefix, o->cluster->hash_suffix, u->account,
 				      u->container);
 		rc->item = (struct db_item){ u->object, encode(a, u) };

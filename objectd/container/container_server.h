@@ -1,5 +1,5 @@
-/* The container server: Swift's backend protocol (container/server.py) on our databases. One file per
- * verb; docs/swift/listings.md has what we add. */
+/* The container server: Swift's backend protocol (container/server.py) on our databases. One
+ * file per verb; docs/swift/listings.md has what we add. */
 #pragma once
 #include "objectd/db/serve.h"
 
@@ -8,11 +8,12 @@ waits void container_handle(struct objectd *o, struct request *req, struct respo
 			    const struct backend_path *p);
 
 /* Applies row updates of any containers: see objectd.h. */
-waits must_check int container_apply_rows(struct objectd *o, const struct container_row_update *rows,
-					  unsigned n, int *ret_status);
+waits must_check int container_apply_rows(struct objectd *o,
+					  const struct container_row_update *rows, unsigned n,
+					  int *ret_status);
 
-/* Spawns the task in o->background that tells accounts how many objects their containers hold; it ends
- * when it is cancelled. */
+/* Spawns the task in o->background that tells accounts how many objects their containers hold;
+ * it ends when it is cancelled. */
 void container_reporter_start(struct objectd *o);
 
 /* ---- inside this folder ---- */
@@ -34,9 +35,9 @@ must_check int container_check_sync_to(struct db_request *r);
 /* Whether a missing container is created by a row: X-Backend-Auto-Create, or a hidden account. */
 bool container_autocreates(struct str account, struct str header);
 
-/* Tells the account's servers that the request names (X-Account-Host …): 0; -ENOENT when they all say that
- * there is no such account; -EINVAL for a malformed request. Others failing is no error: the reporter
- * tells them later. info: what they are told. */
+/* Tells the account's servers that the request names (X-Account-Host …): 0; -ENOENT when they
+ * all say that there is no such account; -EINVAL for a malformed request. Others failing is no
+ * error: the reporter tells them later. info: what they are told. */
 waits must_check int container_tell_account(struct db_request *r, const struct db_info *info);
 /* One such report: the status, or a negative error. */
 struct container_report {

@@ -17,7 +17,8 @@ static int apply_delete(struct db_batch *b, struct db_change *c)
 		return -ENOENT;
 	if (!db_info_empty(info))
 		return -ENOTEMPTY;
-	if (timestamp_cmp(d->ts, info->put_ts) <= 0 && timestamp_cmp(info->delete_ts, info->put_ts) <= 0)
+	if (timestamp_cmp(d->ts, info->put_ts) <= 0 &&
+	    timestamp_cmp(info->delete_ts, info->put_ts) <= 0)
 		return -EALREADY;
 	d->existed = timestamp_is_set(info->put_ts) && !db_info_deleted(info);
 	if (timestamp_cmp(d->ts, info->delete_ts) > 0) {

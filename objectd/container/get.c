@@ -13,7 +13,8 @@ waits static int respond_listing(struct db_request *r, struct listing_query *q)
 {
 	struct body *body;
 	int64_t length;
-	int rc = db_list_rows(r->o->dbs, &r->id, q, r->path->container, r->req->arena, &body, &length);
+	int rc = db_list_rows(r->o->dbs, &r->id, q, r->path->container, r->req->arena, &body,
+			      &length);
 
 	if (rc < 0)
 		return rc;
@@ -22,7 +23,8 @@ waits static int respond_listing(struct db_request *r, struct listing_query *q)
 	r->res->content_length = length;
 	if (q->format == LISTING_RAW)
 		headers_set(&r->res->headers, S("X-Needletail-Raw"), S("true"));
-	db_respond_type(r->res, q->format == LISTING_RAW ? S("application/x-ndjson") : q->content_type);
+	db_respond_type(r->res,
+			q->format == LISTING_RAW ? S("application/x-ndjson") : q->content_type);
 	headers_set(&r->res->headers, S("X-Backend-Record-Type"), S("object"));
 	headers_setf(&r->res->headers, S("X-Backend-Record-Storage-Policy-Index"), "%u", q->policy);
 	return 0;
@@ -35,7 +37,8 @@ void container_get(struct db_request *r)
 	char date[HTTP_DATE_SIZE];
 	bool given;
 
-	if (listing_query_parse(r->req, r->res, &q) < 0 || db_policy_index(r, &given, &q.policy) < 0)
+	if (listing_query_parse(r->req, r->res, &q) < 0 ||
+	    db_policy_index(r, &given, &q.policy) < 0)
 		return;
 	int rc = db_info_get(r->o->dbs, &r->id, &info);
 

@@ -23,7 +23,8 @@ waits static void dispatch(struct db_request *r)
 		return container_update(r);
 	default:
 		respond_status(r->res, 405);
-		headers_set(&r->res->headers, S("Allow"), S("DELETE, GET, HEAD, POST, PUT, UPDATE"));
+		headers_set(&r->res->headers, S("Allow"),
+			    S("DELETE, GET, HEAD, POST, PUT, UPDATE"));
 	}
 }
 

@@ -15,8 +15,8 @@ struct put {
 	struct db_info *info;           /* as it is afterwards */
 };
 
-/* 0: go on; 1: it has to come back; -EEXIST: it is there in another policy, -EALREADY: it was deleted later
- * (both 409). */
+/* 0: go on; 1: it has to come back; -EEXIST: it is there in another policy, -EALREADY: it was
+ * deleted later (both 409). */
 static int check(const struct db_info *info, struct put *p)
 {
 	if (!info->exists)
@@ -30,7 +30,8 @@ static int check(const struct db_info *info, struct put *p)
 static void bring_up(struct db_info *info, const struct put *p)
 {
 	if (!info->exists)
-		return db_info_create(info, p->path->account, p->path->container, p->ts, p->new_policy);
+		return db_info_create(info, p->path->account, p->path->container, p->ts,
+				      p->new_policy);
 	info->policy = p->new_policy;
 	info->born_ts = p->ts;
 	db_info_stat_add(info, p->new_policy);
@@ -71,7 +72,8 @@ static int default_policy(struct db_request *r, unsigned *ret)
 	if (!text.p)
 		return 0;
 	if (str_to_u64(text, &v) < 0 || v > POLICY_INDEX_MAX) {
-		respond_text(r->res, 400, "Invalid X-Backend-Storage-Policy-Default '%.*s'", STR(text));
+		respond_text(r->res, 400, "Invalid X-Backend-Storage-Policy-Default '%.*s'",
+			     STR(text));
 		return -EINVAL;
 	}
 	*ret = (unsigned)v;
@@ -112,7 +114,8 @@ void container_put(struct db_request *r)
 		return;
 	if (str_ieq(db_header(r, "X-Backend-Record-Type"), S("shard")))
 		return respond_status(r->res, 501);
-	if (db_policy_index(r, &p.policy_given, &p.policy) < 0 || default_policy(r, &p.new_policy) < 0)
+	if (db_policy_index(r, &p.policy_given, &p.policy) < 0 ||
+	    default_policy(r, &p.new_policy) < 0)
 		return;
 	if (p.policy_given)
 		p.new_policy = p.policy;

@@ -1,5 +1,5 @@
-/* Tells accounts how many objects and bytes their containers hold, shortly after that changed. What has
- * been told is remembered durably, so a restart neither forgets nor repeats. Swift:
+/* Tells accounts how many objects and bytes their containers hold, shortly after that changed.
+ * What has been told is remembered durably, so a restart neither forgets nor repeats. Swift:
  * container/updater.py */
 #include "lib/base/clock.h"
 #include "lib/base/map.h"
@@ -73,15 +73,16 @@ static unsigned take_targets(struct objectd *o, struct arena *a, const struct db
 
 	if (!ring)
 		return 0;
-	uint32_t part = ring_part_of(ring, o->cluster->hash_prefix, o->cluster->hash_suffix, info->account,
-				     STR_NONE, STR_NONE);
+	uint32_t part = ring_part_of(ring, o->cluster->hash_prefix, o->cluster->hash_suffix,
+				     info->account, STR_NONE, STR_NONE);
 	unsigned n = MIN(ring_primaries(ring, part, devs, TARGETS_MAX), (unsigned)TARGETS_MAX);
 	struct telling *to = arena_zalloc(a, (n + 1) * sizeof *to);
 
 	for (unsigned i = 0; i < n; i++) {
 		to[i] = (struct telling){ .o = o, .info = info };
-		to[i].to = (struct container_report){ .device = arena_str(a, str_from(devs[i]->device)),
-						      .partition = part, .override_deleted = true };
+		to[i].to.device = arena_str(a, str_from(devs[i]->device));
+		to[i].to.partition = part;
+		to[i].to.override_deleted = true;
 		snprintf(to[i].to.to.ip, sizeof to[i].to.to.ip, "%.63s", devs[i]->replication_ip);
 		to[i].to.to.port = devs[i]->replication_port;
 	}
@@ -122,7 +123,8 @@ waits static void report(struct reporter *rep, const struct db_id *id)
 	if (wait_ms)
 		return db_report_later(dbs, id, wait_ms);
 	if (db_info_unreported(info) && !db_report_is_known(dbs, id, info) && !tell(rep->o, info)) {
-		log_debug("reports for account %.*s fail, ignoring for a while", STR(info->account));
+		log_debug("reports for account %.*s fail, ignoring for a while",
+			  STR(info->account));
 		return db_report_later(dbs, id, suppress(rep, info->account));
 	}
 	free(map_remove(rep->suppressed, info->account));

@@ -37,9 +37,14 @@ void container_row(struct db_request *r)
 {
 	const struct backend_path *p = r->path;
 	struct container_row_update u = {
-		.account = p->account, .container = p->container, .object = p->object,
-		.partition = p->partition, .deleted = r->req->method == HTTP_DELETE, .ts = r->ts,
-		.auto_create = container_autocreates(p->account, db_header(r, "X-Backend-Auto-Create")),
+		.account = p->account,
+		.container = p->container,
+		.object = p->object,
+		.partition = p->partition,
+		.deleted = r->req->method == HTTP_DELETE,
+		.ts = r->ts,
+		.auto_create =
+			container_autocreates(p->account, db_header(r, "X-Backend-Auto-Create")),
 	};
 	bool given;
 	int status;

@@ -1,4 +1,5 @@
-/* X-Container-Sync-To: where a container would be copied to. Swift: common/utils validate_sync_to */
+/* X-Container-Sync-To: where a container would be copied to. Swift: common/utils
+ * validate_sync_to */
 #include "objectd/container/container_server.h"
 
 /* Swift's default for allowed_sync_hosts; realms are not configured, so none has a key. */
@@ -25,7 +26,8 @@ static int check_url(struct db_request *r, struct str value)
 	struct str scheme = colon < 0 ? S("") : str_head(value, (size_t)colon);
 
 	if (!str_ieq(scheme, S("http")) && !str_ieq(scheme, S("https")))
-		return refuse(r, "Invalid scheme '", scheme, "' in X-Container-Sync-To, must be \"//\", "
+		return refuse(r, "Invalid scheme '", scheme,
+			      "' in X-Container-Sync-To, must be \"//\", "
 			      "\"http\", or \"https\".");
 	struct str rest = str_skip(value, (size_t)colon + 1);
 
@@ -36,7 +38,8 @@ static int check_url(struct db_request *r, struct str value)
 	if (slash < 0)
 		return refuse(r, "Path required in X-Container-Sync-To", S(""), "");
 	if (str_chr(rest, '?') >= 0 || str_chr(rest, '#') >= 0 || str_chr(rest, ';') >= 0)
-		return refuse(r, "Params, queries, and fragments not allowed in X-Container-Sync-To",
+		return refuse(r,
+			      "Params, queries, and fragments not allowed in X-Container-Sync-To",
 			      S(""), "");
 	struct str host = host_of(str_head(rest, (size_t)slash));
 

@@ -1,4 +1,4 @@
-/* Tells an account's servers what its container is like: PUT /device/partition/account/container. Swift:
+/* Tells an account's servers what its container is like, with PUT of a row. Swift:
  * container/server.py account_update, container/updater.py container_report */
 #include "lib/log/log.h"
 #include "objectd/container/container_server.h"
@@ -6,7 +6,8 @@
 
 enum { TARGETS_MAX = 32, ANSWER_MAX = 64 * KIB };
 
-static void add_headers(struct headers *h, const struct container_report *to, const struct db_info *info)
+static void add_headers(struct headers *h, const struct container_report *to,
+			const struct db_info *info)
 {
 	char text[TIMESTAMP_SIZE];
 
@@ -73,7 +74,8 @@ task_asserted static void tell_one(void *arg)
 		return;
 	struct str why = t->status < 0 ? str_from(strerror(-t->status)) : http_reason(t->status);
 
-	log_warn("account %.*s was not told of container %.*s at %s:%u/%.*s: %.*s, will be told later",
+	log_warn("account %.*s was not told of container %.*s at %s:%u/%.*s: %.*s, will be told "
+		 "later",
 		 STR(t->info->account), STR(t->info->container), t->to.to.ip, t->to.to.port,
 		 STR(t->to.device), STR(why));
 }
@@ -87,8 +89,8 @@ static int parse_host(struct str host, struct http_address *ret)
 
 	if (ip.n > 2 && ip.p[0] == '[')
 		ip = str_of(ip.p + 1, ip.n - 2);
-	if (ip.n == 0 || ip.n >= sizeof ret->ip || str_to_u64(str_skip(host, (size_t)colon + 1), &port) < 0 ||
-	    port == 0 || port > 65535)
+	if (ip.n == 0 || ip.n >= sizeof ret->ip ||
+	    str_to_u64(str_skip(host, (size_t)colon + 1), &port) < 0 || port == 0 || port > 65535)
 		return -EINVAL;
 	*ret = (struct http_address){ .port = (unsigned)port };
 	memcpy(ret->ip, ip.p, ip.n);
@@ -98,7 +100,8 @@ static int parse_host(struct str host, struct http_address *ret)
 /* The servers named by the request: the count, or -EINVAL. */
 static int take_targets(struct db_request *r, struct telling *to, const struct db_info *info)
 {
-	struct str hosts = db_header(r, "X-Account-Host"), devices = db_header(r, "X-Account-Device");
+	struct str hosts = db_header(r, "X-Account-Host"),
+		   devices = db_header(r, "X-Account-Device");
 	struct str partition = db_header(r, "X-Account-Partition"), host, device;
 	bool override = str_ieq(db_header(r, "X-Account-Override-Deleted"), S("yes"));
 	uint64_t part;
@@ -115,8 +118,10 @@ static int take_targets(struct db_request *r, struct telling *to, const struct d
 			break;
 		if (n == TARGETS_MAX || !partition.n)
 			continue;
-		to[n] = (struct telling){ .o = r->o, .info = info,
-					  .to = { .device = str_trim(device), .partition = (uint32_t)part,
+		to[n] = (struct telling){ .o = r->o,
+					  .info = info,
+					  .to = { .device = str_trim(device),
+						  .partition = (uint32_t)part,
 						  .trans_id = r->req->trans_id,
 						  .override_deleted = override } };
 		if (parse_host(str_trim(host), &to[n].to.to) < 0)

@@ -45,8 +45,8 @@ static int take_delta(struct str *rest, uint64_t *ret)
 	return 0;
 }
 
-/* Swift's decode_timestamps: "t1[+-delta[+-delta]]" with hexadecimal deltas; what is not there is as
- * the one before it. */
+/* Swift's decode_timestamps: "t1[+-delta[+-delta]]" with hexadecimal deltas; what is not there
+ * is as the one before it. */
 static int decode_times(struct str text, struct container_row_update *u)
 {
 	size_t n = 0;
@@ -78,7 +78,8 @@ static int decode_times(struct str text, struct container_row_update *u)
 static int take_item(struct db_request *r, const json_t *item, struct container_row_update *u)
 {
 	uint64_t deleted = 0, policy = 0;
-	struct str ctype_ts = text_of(item, "ctype_timestamp"), meta_ts = text_of(item, "meta_timestamp");
+	struct str ctype_ts = text_of(item, "ctype_timestamp"),
+		   meta_ts = text_of(item, "meta_timestamp");
 
 	*u = (struct container_row_update){
 		.account = r->path->account, .container = r->path->container,
@@ -114,7 +115,8 @@ static int apply_nothing(struct db_batch *b, struct db_change *c)
 	return 0;
 }
 
-waits static void apply(struct db_request *r, const json_t *list, struct container_row_update *first)
+waits static void apply(struct db_request *r, const json_t *list,
+			struct container_row_update *first)
 {
 	size_t n = json_array_size(list);
 	struct container_row_update *rows = arena_alloc(r->req->arena, (n + 1) * sizeof *rows);
@@ -156,7 +158,8 @@ void container_update(struct db_request *r)
 	if (db_policy_index(r, &given, &first.policy_index) < 0)
 		return;
 	if (first.auto_create && !given)
-		return respond_text(r->res, 400, "X-Backend-Storage-Policy-Index header is required");
+		return respond_text(r->res, 400,
+				    "X-Backend-Storage-Policy-Index header is required");
 	if (db_read_body(r, &body) < 0)
 		return;
 	AUTO(json) list = json_loadb(body.p, body.n, JSON_ALLOW_NUL, &why);

@@ -1,4 +1,5 @@
-/* Walks all rows of a database in name order: those that are listed and those that are deletions. */
+/* Walks all rows of a database in name order: those that are listed and those that are
+ * deletions. */
 #include "objectd/db/internal.h"
 
 void db_cursor_open(struct db_cursor *c, struct kv *kv, const struct db_id *id, struct str from)

@@ -218,7 +218,8 @@ static int row_cmp(const void *a, const void *b)
 static struct batch_row *find_row(struct db_batch *b, struct str name)
 {
 	struct batch_row key = { .name = name };
-	struct batch_row *row = b->row_n ? bsearch(&key, b->rows, b->row_n, sizeof key, row_cmp) : NULL;
+	struct batch_row *row =
+		b->row_n ? bsearch(&key, b->rows, b->row_n, sizeof key, row_cmp) : NULL;
 
 	assert(row);
 	return row;
@@ -283,7 +284,8 @@ static void take_changes(struct db_batch *b)
 	list_for_safe(n, &db->queue) {
 		struct db_change *c = list_entry(n, struct db_change, node);
 
-		if (changes && (changes == BATCH_CHANGES_MAX || items + c->item_n > BATCH_ITEMS_MAX))
+		if (changes &&
+		    (changes == BATCH_CHANGES_MAX || items + c->item_n > BATCH_ITEMS_MAX))
 			break;
 		list_remove(n);
 		list_append(&b->changes, n);

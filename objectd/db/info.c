@@ -52,8 +52,9 @@ struct db_info *db_info_copy(const struct db_info *from)
 		memcpy(i->stats, from->stats, from->stat_n * sizeof *i->stats);
 	i->meta = arena_alloc(a, (from->meta_n + 1) * sizeof *i->meta);
 	for (unsigned k = 0; k < from->meta_n; k++)
-		i->meta[k] = (struct db_meta){ arena_str(a, from->meta[k].name),
-					       arena_str(a, from->meta[k].value), from->meta[k].ts };
+		i->meta[k] =
+			(struct db_meta){ arena_str(a, from->meta[k].name),
+					  arena_str(a, from->meta[k].value), from->meta[k].ts };
 	return i;
 }
 
@@ -127,8 +128,8 @@ static int take_meta(struct str *rest, struct db_info *i)
 	for (i->meta_n = 0; i->meta_n < n; i->meta_n++) {
 		struct db_meta *m = &i->meta[i->meta_n];
 
-		if (take_text(i->arena, rest, &m->name) < 0 || take_text(i->arena, rest, &m->value) < 0 ||
-		    take_ts(rest, &m->ts) < 0)
+		if (take_text(i->arena, rest, &m->name) < 0 ||
+		    take_text(i->arena, rest, &m->value) < 0 || take_ts(rest, &m->ts) < 0)
 			return -EBADMSG;
 		if (i->meta_n && str_cmp(m[-1].name, m->name) >= 0)
 			return -EBADMSG;
@@ -140,10 +141,10 @@ static int take_shared(struct str *rest, struct db_info *i)
 {
 	uint64_t policy;
 
-	if (take_text(i->arena, rest, &i->account) < 0 || take_text(i->arena, rest, &i->container) < 0 ||
-	    take_ts(rest, &i->created_ts) < 0 || take_ts(rest, &i->put_ts) < 0 ||
-	    take_ts(rest, &i->delete_ts) < 0 || take_ts(rest, &i->born_ts) < 0 ||
-	    varint_take(rest, &policy) < 0 || policy > INT_MAX)
+	if (take_text(i->arena, rest, &i->account) < 0 ||
+	    take_text(i->arena, rest, &i->container) < 0 || take_ts(rest, &i->created_ts) < 0 ||
+	    take_ts(rest, &i->put_ts) < 0 || take_ts(rest, &i->delete_ts) < 0 ||
+	    take_ts(rest, &i->born_ts) < 0 || varint_take(rest, &policy) < 0 || policy > INT_MAX)
 		return -EBADMSG;
 	i->policy = (unsigned)policy;
 	return take_meta(rest, i);
@@ -161,7 +162,8 @@ static int take_stats(struct str *rest, struct db_info *i)
 
 		if (varint_take(rest, &policy) < 0 || policy > INT_MAX ||
 		    varint_take_signed(rest, &s->containers) < 0 ||
-		    varint_take_signed(rest, &s->objects) < 0 || varint_take_signed(rest, &s->bytes) < 0)
+		    varint_take_signed(rest, &s->objects) < 0 ||
+		    varint_take_signed(rest, &s->bytes) < 0)
 			return -EBADMSG;
 		s->policy = (unsigned)policy;
 	}
@@ -183,7 +185,8 @@ int db_info_decode(struct str bytes, struct db_info **ret)
 	    varint_take_bytes(&bytes, sizeof i->digest, &digest) < 0)
 		return -EBADMSG;
 	memcpy(i->digest, digest.p, digest.n);
-	if (take_ts(&bytes, &i->reported_put_ts) < 0 || take_ts(&bytes, &i->reported_delete_ts) < 0 ||
+	if (take_ts(&bytes, &i->reported_put_ts) < 0 ||
+	    take_ts(&bytes, &i->reported_delete_ts) < 0 ||
 	    varint_take_signed(&bytes, &i->reported_objects) < 0 ||
 	    varint_take_signed(&bytes, &i->reported_bytes) < 0 || bytes.n)
 		return -EBADMSG;
@@ -280,8 +283,8 @@ bool db_info_empty(const struct db_info *i)
 
 /* ---- state ---- */
 
-/* Swift also keeps a status DELETED in accounts, which replication does not carry; the timestamps say
- * the same and converge. */
+/* Swift also keeps a status DELETED in accounts, which replication does not carry; the
+ * timestamps say the same and converge. */
 bool db_info_deleted(const struct db_info *i)
 {
 	if (!i->exists)
@@ -305,8 +308,8 @@ bool db_info_unreported(const struct db_info *i)
 	       db_info_objects(i) != i->reported_objects || db_info_bytes(i) != i->reported_bytes;
 }
 
-void db_info_create(struct db_info *i, struct str account, struct str container, struct timestamp ts,
-		    unsigned policy)
+void db_info_create(struct db_info *i, struct str account, struct str container,
+		    struct timestamp ts, unsigned policy)
 {
 	assert(!i->exists);
 	i->exists = true;
@@ -403,7 +406,8 @@ bool db_info_reclaim_meta(struct db_info *i, struct timestamp before)
 
 /* Which of two choices of a policy stands (container/reconciler.py cmp_policy_info): one made after
  * the last deletion before one made earlier, then the older, then the smaller index. */
-static bool choice_is_better(const struct db_info *a, const struct db_info *b, struct timestamp deleted)
+static bool choice_is_better(const struct db_info *a, const struct db_info *b,
+			     struct timestamp deleted)
 {
 	bool a_alive = timestamp_cmp(a->born_ts, deleted) > 0;
 	bool b_alive = timestamp_cmp(b->born_ts, deleted) > 0;
@@ -428,7 +432,8 @@ bool db_info_merge(struct db_info *i, const struct db_info *other)
 
 	assert(i->kind == other->kind && other->exists);
 	if (!i->exists) {
-		db_info_create(i, other->account, other->container, other->created_ts, other->policy);
+		db_info_create(i, other->account, other->container, other->created_ts,
+			       other->policy);
 		i->put_ts = other->put_ts;
 		i->born_ts = other->born_ts;
 		changed = true;

@@ -1,6 +1,6 @@
-/* What a database knows of itself: names, timestamps, metadata, counters and the digest of its rows. It is
- * kept in one value beside the rows and committed together with them. Reading is by reference: a
- * writer makes a new one, it never changes one that others see. Nothing here waits. */
+/* What a database knows of itself: names, timestamps, metadata, counters and the digest of its
+ * rows. It is kept in one value beside the rows and committed together with them. Reading is by
+ * reference: a writer makes a new one, it never changes one that others see. Nothing here waits. */
 #pragma once
 #include "lib/base/arena.h"
 #include "objectd/db/row.h"
@@ -13,7 +13,8 @@ struct db_id {
 	unsigned char hash[DB_HASH_SIZE];
 };
 
-/* One header that a client or the proxy set: lower-case name; an empty value says it was removed. */
+/* One header that a client or the proxy set: lower-case name; an empty value says it was
+ * removed. */
 struct db_meta {
 	struct str name, value;
 	struct timestamp ts;
@@ -70,8 +71,8 @@ int64_t db_info_objects(const struct db_info *i);
 int64_t db_info_bytes(const struct db_info *i);
 /* No live row in any policy. */
 bool db_info_empty(const struct db_info *i);
-/* As Swift's is_deleted: a container whose deletion is newer than its creation and which is empty; an
- * account whose deletion is newer than its creation. Also when it does not exist. */
+/* As Swift's is_deleted: a container whose deletion is newer than its creation and which is
+ * empty; an account whose deletion is newer than its creation. Also when it does not exist. */
 bool db_info_deleted(const struct db_info *i);
 struct timestamp db_info_status_changed(const struct db_info *i);
 /* Whether the account's servers should hear of it. */
@@ -87,10 +88,11 @@ void db_info_clear_meta(struct db_info *i, struct timestamp ts);
 bool db_info_reclaim_meta(struct db_info *i, struct timestamp before);
 
 /* Brings a database to life. */
-void db_info_create(struct db_info *i, struct str account, struct str container, struct timestamp ts,
-		    unsigned policy);
-/* Takes over what another replica's info knows better (not its counters or digest, which follow from
- * rows): whether something changed. */
+void db_info_create(struct db_info *i, struct str account, struct str container,
+		    struct timestamp ts, unsigned policy);
+/* Takes over what another replica's info knows better (not its counters or digest, which follow
+ * from rows): whether something changed. */
 bool db_info_merge(struct db_info *i, const struct db_info *other);
-/* Over all that db_info_merge compares, and the digest of the rows: equal replicas, equal digests. */
+/* Over all that db_info_merge compares, and the digest of the rows: equal replicas, equal
+ * digests. */
 void db_info_digest(const struct db_info *i, unsigned char digest[DB_DIGEST_SIZE]);

@@ -24,7 +24,7 @@ struct db_report {
 	struct db_id id;
 	uint64_t due_ms;                /* since when (taken: it is not in the list) */
 	bool taken;
-	struct db_info *known;          /* what the account's servers were told by a request; or NULL */
+	struct db_info *known; /* what the account's servers were told by a request; or NULL */
 };
 
 struct dbs {
@@ -32,8 +32,8 @@ struct dbs {
 	struct map *open;               /* struct db by kind and hash */
 	struct map *reports;            /* struct db_report by hash */
 	struct list due;                /* in the order in which they were put there */
-	bool reports_dropped;           /* some are only on disk: look again when the list is empty */
-	struct buf spare;               /* a listing's buffer, kept for the next one */
+	bool reports_dropped; /* some are only on disk: look again when the list is empty */
+	struct buf spare; /* a listing's buffer, kept for the next one */
 	struct dbs_stats stats;
 };
 

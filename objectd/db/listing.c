@@ -12,7 +12,8 @@ static int refuse_parameter(struct response *res, const char *name)
 	return -EINVAL;
 }
 
-static int take_text(const struct request *req, struct response *res, const char *name, struct str *ret)
+static int take_text(const struct request *req, struct response *res, const char *name,
+		     struct str *ret)
 {
 	*ret = request_query(req, str_from(name));
 	return str_is_utf8(*ret) ? 0 : refuse_parameter(res, name);
@@ -42,7 +43,8 @@ static int take_format(const struct request *req, struct response *res, struct l
 
 	if (take_text(req, res, "format", &format) < 0)
 		return -EINVAL;
-	int rc = accept_listing(format, headers_joined(&req->headers, S("Accept")), &q->content_type);
+	int rc = accept_listing(format, headers_joined(&req->headers, S("Accept")),
+				&q->content_type);
 
 	if (rc == -ENOENT) {
 		respond_status(res, 406);
@@ -68,11 +70,13 @@ int listing_query_parse(const struct request *req, struct response *res, struct 
 	    take_text(req, res, "end_marker", &q.end_marker) < 0 ||
 	    take_text(req, res, "prefix", &q.prefix) < 0 ||
 	    take_text(req, res, "delimiter", &q.delimiter) < 0 ||
-	    take_text(req, res, "path", &q.path) < 0 || take_text(req, res, "reverse", &reverse) < 0 ||
-	    take_limit(req, res, &q.limit) < 0 || take_format(req, res, &q) < 0)
+	    take_text(req, res, "path", &q.path) < 0 ||
+	    take_text(req, res, "reverse", &reverse) < 0 || take_limit(req, res, &q.limit) < 0 ||
+	    take_format(req, res, &q) < 0)
 		return -EINVAL;
 	q.reverse = str_is_true(reverse);
-	q.allow_reserved = str_is_true(headers_get_lit(&req->headers, "X-Backend-Allow-Reserved-Names"));
+	q.allow_reserved =
+		str_is_true(headers_get_lit(&req->headers, "X-Backend-Allow-Reserved-Names"));
 	*ret = q;
 	return 0;
 }
@@ -107,8 +111,8 @@ static void seek(struct listing *l, struct str name, bool before)
 		kv_iter_seek(l->it, buf_str(&l->key));
 }
 
-/* Seeks to the first name that does not begin with this one, or before to the last name smaller than
- * that. The last byte of UTF-8 text is never 0xff. */
+/* Seeks to the first name that does not begin with this one, or before to the last name smaller
+ * than that. The last byte of UTF-8 text is never 0xff. */
 static void seek_behind(struct listing *l, struct str prefix, bool before)
 {
 	buf_clear(&l->key);
@@ -296,11 +300,13 @@ static void walk(struct listing *l)
 	struct str name;
 
 	while (l->count < l->q.limit && !full(l)) {
-		if (!current(l, &name) || (l->q.reverse ? before_start(l, name) : behind_end(l, name))) {
+		if (!current(l, &name) ||
+		    (l->q.reverse ? before_start(l, name) : behind_end(l, name))) {
 			l->done = true;
 			return;
 		}
-		/* On the side from which the walk came there is the marker itself, and nothing else. */
+		/* On the side from which the walk came there is the marker itself, and nothing
+		 * else. */
 		if (!l->inside && (l->q.reverse ? behind_end(l, name) : before_start(l, name))) {
 			step(l);
 			continue;
@@ -491,13 +497,17 @@ static void prepare(struct listing *l, struct arena *a)
 	memcpy(l->head, key.p, DB_KEY_HEAD);
 }
 
-int db_list_rows(struct dbs *dbs, const struct db_id *id, const struct listing_query *q, struct str name,
-		 struct arena *a, struct body **ret, int64_t *ret_length)
+int db_list_rows(struct dbs *dbs, const struct db_id *id, const struct listing_query *q,
+		 struct str name, struct arena *a, struct body **ret, int64_t *ret_length)
 {
 	struct listing_body *lb = arena_zalloc(a, sizeof *lb);
 	struct listing *l = &lb->l;
 
-	*l = (struct listing){ .dbs = dbs, .id = *id, .q = *q, .name = name, .key = BUF(SIZE_MAX / 2),
+	*l = (struct listing){ .dbs = dbs,
+			       .id = *id,
+			       .q = *q,
+			       .name = name,
+			       .key = BUF(SIZE_MAX / 2),
 			       .out = dbs->spare };
 	dbs->spare = BUF(SIZE_MAX / 2);
 	dbs->stats.listings++;

@@ -422,7 +422,8 @@ void listing_begin(struct listing *l)
 		p = l->id.kind == DB_CONTAINER ? PUT_LIT(p, "<container name=\"") :
 						 PUT_LIT(p, "<account name=\"");
 		p = put_xml(p, l->name, true);
-		/* An account's element begins with a text; a container's, when empty, has no end tag. */
+		/* An account's element begins with a text; a container's, when empty, has no end
+		 * tag. */
 		p = l->id.kind == DB_CONTAINER ? PUT_LIT(p, "\">") : PUT_LIT(p, "\">\n");
 	}
 	written(l, p);

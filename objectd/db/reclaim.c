@@ -61,7 +61,8 @@ static int apply_drop(struct db_batch *b, struct db_change *c)
 }
 
 /* In pieces: rows dropped or an error. */
-waits static int64_t drop_old_deletions(struct dbs *dbs, const struct db_id *id, struct timestamp before)
+waits static int64_t drop_old_deletions(struct dbs *dbs, const struct db_id *id,
+					struct timestamp before)
 {
 	CLEANUP(buf_done) struct buf after = BUF(SIZE_MAX / 2);
 	AUTO(free) room = xmalloc(sizeof(struct drop_job));
@@ -72,7 +73,10 @@ waits static int64_t drop_old_deletions(struct dbs *dbs, const struct db_id *id,
 	do {
 		AUTO(arena) a = arena_new();
 
-		*j = (struct drop_job){ .kv = store_kv(dbs->store), .id = id, .arena = a, .after = &after,
+		*j = (struct drop_job){ .kv = store_kv(dbs->store),
+					.id = id,
+					.arena = a,
+					.after = &after,
 					.before = before };
 		task_run_blocking("old deletions", read_old_deletions, j);
 		if (j->rc < 0)
@@ -88,7 +92,7 @@ waits static int64_t drop_old_deletions(struct dbs *dbs, const struct db_id *id,
 
 struct forget {
 	const struct timestamp *before;         /* only when deleted before that; or NULL */
-	const struct db_info *same;             /* only when it is still like that, but for rows; or NULL */
+	const struct db_info *same;             /* only when unchanged but for rows; or NULL */
 };
 
 static bool same_but_rows(const struct db_info *a, const struct db_info *b)
@@ -111,7 +115,8 @@ static int apply_forget(struct db_batch *b, struct db_change *c)
 
 	if (!info->exists)
 		return -ENOENT;
-	if (f->before && (!db_info_deleted(info) || timestamp_cmp(info->delete_ts, *f->before) >= 0))
+	if (f->before &&
+	    (!db_info_deleted(info) || timestamp_cmp(info->delete_ts, *f->before) >= 0))
 		return -EAGAIN;
 	if (f->same && !same_but_rows(info, f->same))
 		return -EAGAIN;
@@ -121,8 +126,8 @@ static int apply_forget(struct db_batch *b, struct db_change *c)
 	return 0;
 }
 
-/* All rows as they were at one moment: first their digest, then piece by piece to be dropped. What is
- * written after that moment has another value, or was not there: it stays. */
+/* All rows as they were at one moment: first their digest, then piece by piece to be dropped.
+ * What is written after that moment has another value, or was not there: it stays. */
 struct forget_job {
 	struct kv *kv;
 	const struct db_id *id;
@@ -160,7 +165,8 @@ static void read_snapshot(void *arg)
 
 	j->n = 0;
 	while (j->n < DROP_MAX && db_cursor_get(&j->cursor, &name, &value)) {
-		j->items[j->n++] = (struct db_item){ arena_str(j->arena, name), arena_str(j->arena, value) };
+		j->items[j->n++] =
+			(struct db_item){ arena_str(j->arena, name), arena_str(j->arena, value) };
 		db_cursor_next(&j->cursor);
 	}
 }
@@ -310,7 +316,8 @@ static bool counters_equal(const struct db_info *a, const struct db_info *b)
 
 		if (!y)
 			y = &nothing;
-		if (x->containers != y->containers || x->objects != y->objects || x->bytes != y->bytes)
+		if (x->containers != y->containers || x->objects != y->objects ||
+		    x->bytes != y->bytes)
 			return false;
 	}
 	return true;

@@ -1,5 +1,5 @@
-/* Which containers changed since their account was told: in memory, with a key each in the store so that
- * none is forgotten by a restart. */
+/* Which containers changed since their account was told: in memory, with a key each in the store
+ * so that none is forgotten by a restart. */
 #include "lib/base/clock.h"
 #include "objectd/db/internal.h"
 

@@ -6,7 +6,12 @@
 
 /* The first byte of an encoded row says which parts follow. */
 enum row_flag {
-	ROW_DELETED = 1, ROW_CTYPE_TS = 2, ROW_META_TS = 4, ROW_OFFSETS = 8, ROW_MD5 = 16, ROW_BYTES = 32,
+	ROW_DELETED = 1,
+	ROW_CTYPE_TS = 2,
+	ROW_META_TS = 4,
+	ROW_OFFSETS = 8,
+	ROW_MD5 = 16,
+	ROW_BYTES = 32,
 	ROW_POLICY = 64,
 };
 
@@ -148,8 +153,8 @@ void row_encode(struct buf *to, const struct row *r)
 
 	buf_add_char(to, (char)((r->deleted ? ROW_DELETED : 0) | (ctype ? ROW_CTYPE_TS : 0) |
 				(meta ? ROW_META_TS : 0) | (offsets ? ROW_OFFSETS : 0) |
-				(r->etag.is_md5 ? ROW_MD5 : 0) | (r->swift_bytes.p ? ROW_BYTES : 0) |
-				(r->policy ? ROW_POLICY : 0)));
+				(r->etag.is_md5 ? ROW_MD5 : 0) |
+				(r->swift_bytes.p ? ROW_BYTES : 0) | (r->policy ? ROW_POLICY : 0)));
 	if (r->policy)
 		varint_add(to, r->policy);
 	varint_add(to, r->data_ts.t);
@@ -186,8 +191,8 @@ static int take_row_times(struct str *rest, unsigned flags, struct row *r)
 	r->meta_ts.t = r->data_ts.t + (uint64_t)meta;
 	if (!(flags & ROW_OFFSETS))
 		return 0;
-	if (varint_take(rest, &r->data_ts.offset) < 0 || varint_take(rest, &r->ctype_ts.offset) < 0 ||
-	    varint_take(rest, &r->meta_ts.offset) < 0)
+	if (varint_take(rest, &r->data_ts.offset) < 0 ||
+	    varint_take(rest, &r->ctype_ts.offset) < 0 || varint_take(rest, &r->meta_ts.offset) < 0)
 		return -EBADMSG;
 	return 0;
 }
@@ -225,8 +230,8 @@ int row_decode(struct str *rest, struct row *ret)
 	return 0;
 }
 
-/* Which data wins: the later; at the same moment a deletion, then the larger in an order that only has
- * to be the same everywhere. */
+/* Which data wins: the later; at the same moment a deletion, then the larger in an order that
+ * only has to be the same everywhere. */
 static int data_cmp(const struct row *a, const struct row *b)
 {
 	int c = timestamp_cmp(a->data_ts, b->data_ts);
@@ -249,7 +254,8 @@ static void join(struct row *into, const struct row *other)
 		c = str_cmp(into->content_type, other->content_type);
 	r.ctype_ts = c >= 0 ? into->ctype_ts : other->ctype_ts;
 	r.content_type = c >= 0 ? into->content_type : other->content_type;
-	r.meta_ts = timestamp_cmp(into->meta_ts, other->meta_ts) >= 0 ? into->meta_ts : other->meta_ts;
+	r.meta_ts =
+		timestamp_cmp(into->meta_ts, other->meta_ts) >= 0 ? into->meta_ts : other->meta_ts;
 	*into = r;
 }
 
@@ -313,9 +319,9 @@ int account_row_decode(struct str value, struct account_row *ret)
 	if (varint_take(&value, &r.put_ts.t) < 0 || varint_take(&value, &r.delete_ts.t) < 0 ||
 	    varint_take(&value, &r.stats_ts.t) < 0)
 		return -EBADMSG;
-	if (flags & ACCOUNT_ROW_OFFSETS &&
-	    (varint_take(&value, &r.put_ts.offset) < 0 || varint_take(&value, &r.delete_ts.offset) < 0 ||
-	     varint_take(&value, &r.stats_ts.offset) < 0))
+	if (flags & ACCOUNT_ROW_OFFSETS && (varint_take(&value, &r.put_ts.offset) < 0 ||
+					    varint_take(&value, &r.delete_ts.offset) < 0 ||
+					    varint_take(&value, &r.stats_ts.offset) < 0))
 		return -EBADMSG;
 	if (varint_take(&value, &policy) < 0 || policy > INT_MAX ||
 	    varint_take(&value, &r.objects) < 0 || varint_take(&value, &r.bytes) < 0 || value.n)
@@ -381,7 +387,8 @@ static bool row_is_sound(const struct row *r)
 {
 	return str_is_utf8(r->content_type) && r->content_type.n <= ROW_TEXT_MAX &&
 	       (r->etag.is_md5 || (str_is_utf8(r->etag.text) && r->etag.text.n <= ROW_TEXT_MAX)) &&
-	       (!r->swift_bytes.p || (r->swift_bytes.n <= ROW_TEXT_MAX && str_is_utf8(r->swift_bytes)));
+	       (!r->swift_bytes.p ||
+		(r->swift_bytes.n <= ROW_TEXT_MAX && str_is_utf8(r->swift_bytes)));
 }
 
 /* Canonical means that encoding again what was decoded gives the same bytes. */
@@ -394,7 +401,8 @@ static int check_container(struct str value)
 	while (rest.n) {
 		struct row r;
 
-		if (row_decode(&rest, &r) < 0 || (int64_t)r.policy <= last_policy || !row_is_sound(&r))
+		if (row_decode(&rest, &r) < 0 || (int64_t)r.policy <= last_policy ||
+		    !row_is_sound(&r))
 			return -EBADMSG;
 		last_policy = r.policy;
 		if (!r.etag.is_md5)
@@ -443,14 +451,16 @@ struct timestamp row_value_newest(enum db_kind kind, struct str value)
 	struct row r;
 
 	if (kind == DB_ACCOUNT)
-		return account_row_decode(value, &ar) == 0 ? later(ar.delete_ts, ar.put_ts) : newest;
+		return account_row_decode(value, &ar) == 0 ? later(ar.delete_ts, ar.put_ts)
+							   : newest;
 	while (value.n && row_decode(&value, &r) == 0)
 		newest = later(newest, later(r.data_ts, later(r.ctype_ts, r.meta_ts)));
 	return newest;
 }
 
 /* When an account's container was counted does not matter: equal counts are equal. */
-void row_value_digest(enum db_kind kind, struct str name, struct str value, unsigned char digest[16])
+void row_value_digest(enum db_kind kind, struct str name, struct str value,
+		      unsigned char digest[16])
 {
 	CLEANUP(buf_done) struct buf b = BUF(SIZE_MAX / 2);
 	unsigned char md5[MD5_SIZE];

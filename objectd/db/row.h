@@ -1,6 +1,6 @@
 /* Rows: what a container knows of an object, and an account of a container. A row has one canonical
- * encoding (the value in LevelDB), and merging two values of the same name is a join of totally ordered
- * parts, so replicas end equal whatever the order in which they heard of things. Nothing here waits.
+ * encoding (the value in LevelDB), and merging two values of the same name is a join of totally
+ * ordered parts, so replicas end equal in whatever order they heard of things. Nothing here waits.
  *
  * Swift: container/backend.py update_new_item_from_existing, account/backend.py merge_items. */
 #pragma once
@@ -27,11 +27,11 @@ struct row {
 	uint64_t size;
 	struct row_etag etag;
 	struct str content_type;        /* without swift_bytes; empty for "application/deleted" */
-	struct str swift_bytes;         /* what a large object holds, as text; absent when there is none */
+	struct str swift_bytes; /* what a large object holds, as text; absent when there is none */
 };
 
-/* One container of an account. It counts as deleted when delete_ts is newer than put_ts and it is empty.
- * stats_ts says when policy, objects and bytes were counted. */
+/* One container of an account. It counts as deleted when delete_ts is newer than put_ts and it
+ * is empty. stats_ts says when policy, objects and bytes were counted. */
 struct account_row {
 	struct timestamp put_ts, delete_ts, stats_ts;
 	unsigned policy;
@@ -45,8 +45,9 @@ struct str row_etag_text(const struct row_etag *e, char room[33]);
 
 /* Brings a row into canonical form: a deletion has no size, ETag or swift_bytes. */
 void row_normalise(struct row *r);
-/* Splits "type; a=b; swift_bytes=10" as Swift's extract_swift_bytes does: the content type with its other
- * parameters as ";a=b", in the buffer, and the last swift_bytes or absent. Works in linear time. */
+/* Splits "type; a=b; swift_bytes=10" as Swift's extract_swift_bytes does: the content type with
+ * its other parameters as ";a=b", in the buffer, and the last swift_bytes or absent. Works in
+ * linear time. */
 void row_split_content_type(struct str text, struct buf *content_type, struct str *ret_swift_bytes);
 
 /* Appends the encoding of a normalised row. */
@@ -68,4 +69,5 @@ bool row_value_live(enum db_kind kind, struct str value);
 /* The newest timestamp in it that keeps a dead row from being reclaimed. */
 struct timestamp row_value_newest(enum db_kind kind, struct str value);
 /* The row's share of the database's digest, XORed into it. */
-void row_value_digest(enum db_kind kind, struct str name, struct str value, unsigned char digest[16]);
+void row_value_digest(enum db_kind kind, struct str name, struct str value,
+		      unsigned char digest[16]);

@@ -58,7 +58,8 @@ int db_policy_index(struct db_request *r, bool *ret_given, unsigned *ret)
 		return 0;
 	if (str_to_u64(str_trim(text), &v) < 0 || v > POLICY_INDEX_MAX ||
 	    !cluster_policy(r->o->cluster, (unsigned)v)) {
-		respond_text(r->res, 400, "Invalid X-Backend-Storage-Policy-Index '%.*s'", STR(text));
+		respond_text(r->res, 400, "Invalid X-Backend-Storage-Policy-Index '%.*s'",
+			     STR(text));
 		return -EINVAL;
 	}
 	*ret = (unsigned)v;
@@ -120,8 +121,8 @@ unsigned db_meta_take(struct db_request *r, struct db_meta **ret)
 
 	for (unsigned i = 0; i < h->n; i++)
 		if (db_meta_is_stored(r->id.kind, h->v[i].name))
-			v[n++] = (struct db_meta){ lower(r->req->arena, h->v[i].name), h->v[i].value,
-						   r->ts };
+			v[n++] = (struct db_meta){ lower(r->req->arena, h->v[i].name),
+						   h->v[i].value, r->ts };
 	*ret = v;
 	return n;
 }

@@ -1,5 +1,5 @@
-/* What the account and the container server share: one request on its way through a verb, metadata in
- * headers, policies. */
+/* What the account and the container server share: one request on its way through a verb,
+ * metadata in headers, policies. */
 #pragma once
 #include "objectd/db/listing.h"
 #include "objectd/objectd.h"
@@ -17,8 +17,8 @@ struct db_request {
 /* Looks up a request header. */
 #define db_header(r, literal) headers_get(&(r)->req->headers, S(literal))
 
-/* Reserved names (those that begin with a NUL) are consistent: 0, or -EINVAL after answering 400. Swift:
- * common/request_helpers.py validate_internal_obj */
+/* Reserved names (those that begin with a NUL) are consistent: 0, or -EINVAL after answering
+ * 400. Swift: common/request_helpers.py validate_internal_obj */
 must_check int db_check_names(struct db_request *r);
 /* Whether it is an account that exists for the cluster's own use, and is made when needed. */
 bool db_account_is_hidden(struct str account);
@@ -27,12 +27,13 @@ bool db_account_is_hidden(struct str account);
 must_check int db_policy_index(struct db_request *r, bool *ret_given, unsigned *ret);
 
 /* X-Put-Timestamp and its kin: 0 or -EINVAL (absent or malformed; nothing is answered). */
-must_check int db_header_timestamp(const struct db_request *r, struct str name, struct timestamp *ret);
+must_check int db_header_timestamp(const struct db_request *r, struct str name,
+				   struct timestamp *ret);
 
 /* ---- metadata ---- */
 
-/* Whether a request header is stored: X-<Kind>-Meta-*, X-<Kind>-Sysmeta-* with something behind, and for
- * containers ACLs and sync. */
+/* Whether a request header is stored: X-<Kind>-Meta-*, X-<Kind>-Sysmeta-* with something behind,
+ * and for containers ACLs and sync. */
 bool db_meta_is_stored(enum db_kind kind, struct str name);
 /* The headers of the request that are stored, names in lower case, in the arena: the count. */
 unsigned db_meta_take(struct db_request *r, struct db_meta **ret);

@@ -179,10 +179,14 @@ waits static int run_rows_job(struct dbs *dbs, struct rows_job *j)
 	return j->rc < 0 ? j->rc : j->more;
 }
 
-int db_export_rows(struct dbs *dbs, const struct db_id *id, struct str after, size_t max, struct buf *to,
-		   struct buf *ret_last)
+int db_export_rows(struct dbs *dbs, const struct db_id *id, struct str after, size_t max,
+		   struct buf *to, struct buf *ret_last)
 {
-	struct rows_job j = { .id = id, .after = after, .until = STR_NONE, .max_bytes = max, .to = to,
+	struct rows_job j = { .id = id,
+			      .after = after,
+			      .until = STR_NONE,
+			      .max_bytes = max,
+			      .to = to,
 			      .last = ret_last };
 
 	return run_rows_job(dbs, &j);
@@ -216,8 +220,9 @@ static int apply_import(struct db_batch *b, struct db_change *c)
 	const struct import *im = c->arg;
 	struct db_info *info = db_batch_info(b);
 
-	if (!info->exists && (!im->info || (db_info_deleted(im->info) &&
-					    timestamp_cmp(im->info->delete_ts, im->reclaim_before) < 0)))
+	if (!info->exists &&
+	    (!im->info || (db_info_deleted(im->info) &&
+			   timestamp_cmp(im->info->delete_ts, im->reclaim_before) < 0)))
 		return im->info ? 0 : -ENOENT;
 	if (im->info && db_info_merge(info, im->info))
 		db_batch_touch(b);
@@ -245,16 +250,19 @@ static int take_frame(enum db_kind kind, struct str *rest, struct import *im, st
 	if (frame == 'I') {
 		if (im->info || varint_take_str(rest, &bytes) < 0)
 			return -EBADMSG;
-		return db_info_decode(bytes, &im->info) < 0 || im->info->kind != kind ? -EBADMSG : 0;
+		return db_info_decode(bytes, &im->info) < 0 || im->info->kind != kind ? -EBADMSG
+										      : 0;
 	}
-	if (frame != 'R' || varint_take_str(rest, &item->name) < 0 || varint_take_str(rest, &item->value) < 0)
+	if (frame != 'R' || varint_take_str(rest, &item->name) < 0 ||
+	    varint_take_str(rest, &item->value) < 0)
 		return -EBADMSG;
 	if (item->name.n == 0 || item->name.n > ROW_NAME_MAX || !str_is_utf8(item->name))
 		return -EBADMSG;
 	return row_value_check(kind, item->value);
 }
 
-int db_import(struct dbs *dbs, const struct db_id *id, struct str bytes, struct timestamp reclaim_before)
+int db_import(struct dbs *dbs, const struct db_id *id, struct str bytes,
+	      struct timestamp reclaim_before)
 {
 	struct import im = { .reclaim_before = reclaim_before };
 	AUTO(free) items = NULL;

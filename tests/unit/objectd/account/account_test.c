@@ -19,7 +19,8 @@ waits static void lives_and_dies(void)
 	EXPECT(404, ask(&s, "DELETE", A, AT(1)));
 	EXPECT(404, ask(&s, "PUT", A "/c", COUNTS(1, 0, 0, 0)));
 	EXPECT(400, ask(&s, "PUT", A, ""));
-	EXPECT(201, ask(&s, "PUT", A, AT(1) "X-Account-Meta-Who: me\nX-Account-Sysmeta-S: t\nX-Else: no\n"));
+	EXPECT(201, ask(&s, "PUT", A,
+			AT(1) "X-Account-Meta-Who: me\nX-Account-Sysmeta-S: t\nX-Else: no\n"));
 	EXPECT(202, ask(&s, "PUT", A, AT(2)));
 	EXPECT(204, ask(&s, "HEAD", A, ""));
 	expect_header(&s, "X-Account-Container-Count", "0");
@@ -55,7 +56,8 @@ waits static void counts_containers(void)
 	server_open(&s);
 	EXPECT(201, ask(&s, "PUT", A, AT(1)));
 	EXPECT(201, ask(&s, "PUT", A "/one", COUNTS(1, 0, 3, 30) AT(3)));
-	EXPECT(201, ask(&s, "PUT", A "/two", COUNTS(1, 0, 4, 50) AT(3) "X-Backend-Storage-Policy-Index: 1\n"));
+	EXPECT(201, ask(&s, "PUT", A "/two",
+			COUNTS(1, 0, 4, 50) AT(3) "X-Backend-Storage-Policy-Index: 1\n"));
 	EXPECT(200, ask(&s, "GET", A, ""));
 	expect_body(&s, "one\ntwo\n");
 	expect_header(&s, "X-Account-Container-Count", "2");
@@ -78,9 +80,11 @@ waits static void counts_containers(void)
 	EXPECT(200, ask(&s, "GET", A "?format=json&delimiter=w", ""));
 	expect_body(&s, "[{\"subdir\": \"tw\"}]");
 	expect_header(&s, "X-Account-Container-Count", "1");
-	EXPECT(400, ask(&s, "PUT", A "/c", "X-Put-Timestamp: 1\nX-Delete-Timestamp: 0\nX-Bytes-Used: 0\n"));
-	EXPECT(400, ask(&s, "PUT", A "/c", "X-Put-Timestamp: 1\nX-Delete-Timestamp: 0\nX-Bytes-Used: 0\n"
-					   "X-Object-Count: -3\n"));
+	EXPECT(400, ask(&s, "PUT", A "/c",
+			"X-Put-Timestamp: 1\nX-Delete-Timestamp: 0\nX-Bytes-Used: 0\n"));
+	EXPECT(400, ask(&s, "PUT", A "/c",
+			"X-Put-Timestamp: 1\nX-Delete-Timestamp: 0\nX-Bytes-Used: 0\n"
+			"X-Object-Count: -3\n"));
 	server_close(&s);
 }
 

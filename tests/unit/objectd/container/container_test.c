@@ -1,4 +1,5 @@
-/* The container server's verbs: statuses, headers and listings as Swift's container/server.py gives them. */
+/* The container server's verbs: statuses, headers and listings as Swift's container/server.py
+ * gives them. */
 #include "tests/unit/objectd/db/servertest.h"
 #include "tests/unit/cmocka.h"
 
@@ -69,7 +70,8 @@ waits static void keeps_its_policy(void)
 	expect_header(&s, "X-Backend-Storage-Policy-Index", "1");
 	EXPECT(202, ask(&s, "PUT", C, AT(2) "X-Backend-Storage-Policy-Index: 1\n"));
 	/* A row of another policy is kept, but not shown; and the container is not empty. */
-	EXPECT(201, ask(&s, "PUT", C "/o", ROW(3, 5, "e", "a/b") "X-Backend-Storage-Policy-Index: 0\n"));
+	EXPECT(201,
+	       ask(&s, "PUT", C "/o", ROW(3, 5, "e", "a/b") "X-Backend-Storage-Policy-Index: 0\n"));
 	EXPECT(204, ask(&s, "GET", C, ""));
 	expect_header(&s, "X-Container-Object-Count", "0");
 	EXPECT(200, ask(&s, "GET", C, "X-Backend-Storage-Policy-Index: 0\n"));
@@ -90,7 +92,8 @@ waits static void merges_metadata(void)
 	server_open(&s);
 	EXPECT(201, ask(&s, "PUT", C, AT(1) "x-container-meta-a: 1\nX-Container-Meta-B: 2\n"));
 	EXPECT(204, ask(&s, "POST", C, AT(3) "X-Container-Meta-A: 3\nX-Container-Sysmeta-S: x\n"));
-	EXPECT(204, ask(&s, "POST", C, AT(2) "X-Container-Meta-A: late\nX-Container-Meta-C: new\n"));
+	EXPECT(204,
+	       ask(&s, "POST", C, AT(2) "X-Container-Meta-A: late\nX-Container-Meta-C: new\n"));
 	EXPECT(204, ask(&s, "POST", C, AT(4) "X-Container-Meta-B: \n"));
 	EXPECT(204, ask(&s, "HEAD", C, ""));
 	expect_header(&s, "X-Container-Meta-A", "3");
@@ -137,11 +140,13 @@ waits static void lists_rows(void)
 	EXPECT(201, ask(&s, "PUT", C "/b/2", ROW(2, 7, "e", "a/b")));
 	EXPECT(201, ask(&s, "PUT", C "/%C3%A9", ROW(2, 8, "e", "a/b")));
 	EXPECT(200, ask(&s, "GET", C "?format=json&delimiter=/", ""));
-	expect_body(&s, "[{\"bytes\": 70, \"hash\": \"d41d8cd98f00b204e9800998ecf8427e\", \"name\": \"a\", "
-			"\"content_type\": \"text/plain;charset=UTF-8\", "
-			"\"last_modified\": \"2023-11-14T22:13:20.000020\"}, {\"subdir\": \"b/\"}, "
-			"{\"bytes\": 8, \"hash\": \"e\", \"name\": \"\\u00e9\", \"content_type\": \"a/b\", "
-			"\"last_modified\": \"2023-11-14T22:13:20.000020\"}]");
+	expect_body(
+		&s,
+		"[{\"bytes\": 70, \"hash\": \"d41d8cd98f00b204e9800998ecf8427e\", \"name\": \"a\", "
+		"\"content_type\": \"text/plain;charset=UTF-8\", "
+		"\"last_modified\": \"2023-11-14T22:13:20.000020\"}, {\"subdir\": \"b/\"}, "
+		"{\"bytes\": 8, \"hash\": \"e\", \"name\": \"\\u00e9\", \"content_type\": \"a/b\", "
+		"\"last_modified\": \"2023-11-14T22:13:20.000020\"}]");
 	expect_header(&s, "Content-Type", "application/json; charset=utf-8");
 	expect_header(&s, "X-Container-Object-Count", "4");
 	expect_header(&s, "X-Container-Bytes-Used", "26");
@@ -181,8 +186,9 @@ waits static void rows_keep_three_times(void)
 	EXPECT(201, ask(&s, "PUT", C, AT(1)));
 	EXPECT(201, ask(&s, "PUT", C "/o", ROW(2, 5, "e", "a/b;swift_bytes=9")));
 	/* A POST changed type and metadata. */
-	EXPECT(201, ask(&s, "PUT", C "/o", ROW(2, 5, "e", "c/d") "X-Content-Type-Timestamp: 1700000000.00005\n"
-							  "X-Meta-Timestamp: 1700000000.00007\n"));
+	EXPECT(201, ask(&s, "PUT", C "/o",
+			ROW(2, 5, "e", "c/d") "X-Content-Type-Timestamp: 1700000000.00005\n"
+					      "X-Meta-Timestamp: 1700000000.00007\n"));
 	EXPECT(200, ask(&s, "GET", C, "X-Needletail-Raw: true\n"));
 	expect_body(&s, "{\"name\": \"o\", \"data_ts\": \"1700000000.00002\", \"ctype_ts\": "
 			"\"1700000000.00005\", \"meta_ts\": \"1700000000.00007\", \"deleted\": 0, "
@@ -198,11 +204,13 @@ waits static void rows_keep_three_times(void)
 waits static void takes_updates(void)
 {
 	struct server s;
-	struct str rows = S("[{\"name\": \"x\", \"created_at\": \"1700000000.00003+5-2\", \"size\": 4, "
-			    "\"content_type\": \"a/b\", \"etag\": \"e\", \"deleted\": 0, "
-			    "\"storage_policy_index\": 0, \"ctype_timestamp\": null, \"meta_timestamp\": null},"
-			    "{\"name\": \"y\", \"created_at\": \"1700000000.00003\", \"size\": \"0\", "
-			    "\"content_type\": \"application/deleted\", \"etag\": \"noetag\", \"deleted\": 1}]");
+	struct str rows = S(
+		"[{\"name\": \"x\", \"created_at\": \"1700000000.00003+5-2\", \"size\": 4, "
+		"\"content_type\": \"a/b\", \"etag\": \"e\", \"deleted\": 0, "
+		"\"storage_policy_index\": 0, \"ctype_timestamp\": null, \"meta_timestamp\": null},"
+		"{\"name\": \"y\", \"created_at\": \"1700000000.00003\", \"size\": \"0\", "
+		"\"content_type\": \"application/deleted\", \"etag\": \"noetag\", \"deleted\": "
+		"1}]");
 
 	server_open(&s);
 	EXPECT(404, ask_with_body(&s, "UPDATE", C, AT(1), rows));
@@ -230,8 +238,10 @@ waits static void creates_hidden_containers(void)
 	EXPECT(204, ask(&s, "HEAD", "/sda/1/.expiring/c", ""));
 	expect_header(&s, "X-Container-Object-Count", "1");
 	EXPECT(404, ask(&s, "PUT", "/sda/1/.shards_a/c/o", ROW(1, 5, "e", "a/b")));
-	EXPECT(404, ask(&s, "PUT", "/sda/1/.hidden/d/o", ROW(1, 5, "e", "a/b") "X-Backend-Auto-Create: no\n"));
-	EXPECT(201, ask(&s, "PUT", "/sda/1/open/d/o", ROW(1, 5, "e", "a/b") "X-Backend-Auto-Create: yes\n"));
+	EXPECT(404, ask(&s, "PUT", "/sda/1/.hidden/d/o",
+			ROW(1, 5, "e", "a/b") "X-Backend-Auto-Create: no\n"));
+	EXPECT(201, ask(&s, "PUT", "/sda/1/open/d/o",
+			ROW(1, 5, "e", "a/b") "X-Backend-Auto-Create: yes\n"));
 	/* Deleting a row makes the container as well. */
 	EXPECT(204, ask(&s, "DELETE", "/sda/1/.expiring/e/o", AT(1)));
 	EXPECT(204, ask(&s, "HEAD", "/sda/1/.expiring/e", ""));
@@ -248,7 +258,8 @@ waits static void guards_reserved_names(void)
 	EXPECT(400, ask(&s, "PUT", "/sda/1/a/%00c/o", ROW(1, 5, "e", "a/b")));
 	EXPECT(201, ask(&s, "PUT", "/sda/1/a/%00c/%00o", ROW(1, 5, "e", "a/b")));
 	EXPECT(204, ask(&s, "GET", "/sda/1/a/%00c", ""));
-	EXPECT(200, ask(&s, "GET", "/sda/1/a/%00c?format=json&prefix=%00", "X-Backend-Allow-Reserved-Names: true\n"));
+	EXPECT(200, ask(&s, "GET", "/sda/1/a/%00c?format=json&prefix=%00",
+			"X-Backend-Allow-Reserved-Names: true\n"));
 	expect_holds(s.body.p, "\"name\": \"\\u0000o\"");
 	server_close(&s);
 }
@@ -257,19 +268,47 @@ waits static void applies_rows_of_many(void)
 {
 	struct server s;
 	struct container_row_update rows[] = {
-		{ .account = S("a"), .container = S("c"), .object = S("1"), .ts.t = 170000000000001,
-		  .size = 3, .content_type = S("a/b"), .etag = S("e") },
-		{ .account = S("a"), .container = S("missing"), .object = S("1"), .ts.t = 170000000000001,
-		  .content_type = S("a/b"), .etag = S("e") },
-		{ .account = S("a"), .container = S("d"), .object = S("1"), .ts.t = 170000000000001,
+		{ .account = S("a"),
+		  .container = S("c"),
+		  .object = S("1"),
+		  .ts.t = 170000000000001,
+		  .size = 3,
+		  .content_type = S("a/b"),
+		  .etag = S("e") },
+		{ .account = S("a"),
+		  .container = S("missing"),
+		  .object = S("1"),
+		  .ts.t = 170000000000001,
+		  .content_type = S("a/b"),
+		  .etag = S("e") },
+		{ .account = S("a"),
+		  .container = S("d"),
+		  .object = S("1"),
+		  .ts.t = 170000000000001,
 		  .deleted = true },
-		{ .account = S("a"), .container = S("c"), .object = S("1"), .ts.t = 170000000000003,
+		{ .account = S("a"),
+		  .container = S("c"),
+		  .object = S("1"),
+		  .ts.t = 170000000000003,
 		  .deleted = true },
-		{ .account = S("a"), .container = S("c"), .object = S("\xff"), .ts.t = 170000000000003 },
-		{ .account = S("a"), .container = S("c"), .object = S("2"), .ts.t = 170000000000002,
-		  .size = 4, .content_type = S("bad\xff"), .etag = S("e") },
-		{ .account = S(".x"), .container = S("n"), .object = S("2"), .ts.t = 170000000000002,
-		  .auto_create = true, .content_type = S("a/b"), .etag = S("e") },
+		{ .account = S("a"),
+		  .container = S("c"),
+		  .object = S("\xff"),
+		  .ts.t = 170000000000003 },
+		{ .account = S("a"),
+		  .container = S("c"),
+		  .object = S("2"),
+		  .ts.t = 170000000000002,
+		  .size = 4,
+		  .content_type = S("bad\xff"),
+		  .etag = S("e") },
+		{ .account = S(".x"),
+		  .container = S("n"),
+		  .object = S("2"),
+		  .ts.t = 170000000000002,
+		  .auto_create = true,
+		  .content_type = S("a/b"),
+		  .etag = S("e") },
 	};
 	int status[ARRAY_LEN(rows)];
 
@@ -282,8 +321,9 @@ waits static void applies_rows_of_many(void)
 	assert(status[0] == 201 && status[1] == 404 && status[2] == 204 && status[3] == 204);
 	assert(status[4] == 400 && status[5] == 201 && status[6] == 201);
 	EXPECT(200, ask(&s, "GET", "/sda/1/a/c?format=json", ""));
-	expect_body(&s, "[{\"bytes\": 4, \"hash\": \"e\", \"name\": \"2\", \"content_type\": \"bad?\", "
-			"\"last_modified\": \"2023-11-14T22:13:20.000020\"}]");
+	expect_body(&s,
+		    "[{\"bytes\": 4, \"hash\": \"e\", \"name\": \"2\", \"content_type\": \"bad?\", "
+		    "\"last_modified\": \"2023-11-14T22:13:20.000020\"}]");
 	server_close(&s);
 }
 
@@ -303,8 +343,9 @@ task_asserted static void serve(void *arg, struct request *req, struct response 
 
 waits static struct http_server *start_peer(struct server *s)
 {
-	struct http_server_options o = { .ip = "127.0.0.1", .backlog = 16, .limits = http_limits_default,
-					 .handle = serve };
+	struct http_server_options o = {
+		.ip = "127.0.0.1", .backlog = 16, .limits = http_limits_default, .handle = serve
+	};
 	struct http_server *server = NULL;
 	struct fault why;
 
@@ -319,8 +360,10 @@ waits static int put_telling(struct server *s, const char *method, unsigned port
 {
 	char headers[512];
 
-	snprintf(headers, sizeof headers, "X-Timestamp: 1700000000.0000%c\nX-Account-Partition: 5\n"
-		 "X-Account-Host: 127.0.0.1:%u, 127.0.0.1:%u\nX-Account-Device: sda, sda\n", t, port, port);
+	snprintf(headers, sizeof headers,
+		 "X-Timestamp: 1700000000.0000%c\nX-Account-Partition: 5\n"
+		 "X-Account-Host: 127.0.0.1:%u, 127.0.0.1:%u\nX-Account-Device: sda, sda\n",
+		 t, port, port);
 	return ask(s, method, C, headers);
 }
 
@@ -366,11 +409,15 @@ IN_TASK(tells_accounts)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lives_and_dies), cmocka_unit_test(test_keeps_its_policy),
-		cmocka_unit_test(test_merges_metadata), cmocka_unit_test(test_lists_rows),
-		cmocka_unit_test(test_rows_keep_three_times), cmocka_unit_test(test_takes_updates),
+		cmocka_unit_test(test_lives_and_dies),
+		cmocka_unit_test(test_keeps_its_policy),
+		cmocka_unit_test(test_merges_metadata),
+		cmocka_unit_test(test_lists_rows),
+		cmocka_unit_test(test_rows_keep_three_times),
+		cmocka_unit_test(test_takes_updates),
 		cmocka_unit_test(test_creates_hidden_containers),
-		cmocka_unit_test(test_guards_reserved_names), cmocka_unit_test(test_applies_rows_of_many),
+		cmocka_unit_test(test_guards_reserved_names),
+		cmocka_unit_test(test_applies_rows_of_many),
 		cmocka_unit_test(test_tells_accounts),
 	};
 

@@ -1,5 +1,5 @@
-/* Databases on a real store: shared commits, counters, replicas that converge, forgetting, reclaiming,
- * reports, restarts. */
+/* Databases on a real store: shared commits, counters, replicas that converge, forgetting,
+ * reclaiming, reports, restarts. */
 #include "tests/unit/objectd/db/dbtest.h"
 #include "tests/unit/cmocka.h"
 
@@ -88,7 +88,8 @@ waits static void refuses_alone(void)
 	struct rig r;
 	CLEANUP(buf_done) struct buf v = row_of((struct row){ .data_ts = ts_at(1) });
 	struct db_item item = { S("x"), buf_str(&v) };
-	struct db_change refused = { .apply = apply_refusal }, good = { .items = &item, .item_n = 1 };
+	struct db_change refused = { .apply = apply_refusal },
+			 good = { .items = &item, .item_n = 1 };
 
 	rig_open(&r);
 	struct db_id id = test_id(DB_CONTAINER, 1);
@@ -122,15 +123,20 @@ static void random_operation(enum db_kind kind, struct operation *op)
 	snprintf(op->name, sizeof op->name, "n%u", (unsigned)dice(&seed, NAMES));
 	op->value = BUF(KIB);
 	if (kind == DB_ACCOUNT) {
-		struct account_row r = { .put_ts = ts_at(dice(&seed, 9)), .delete_ts = ts_at(dice(&seed, 9)),
-					 .stats_ts = ts_at(dice(&seed, 9)), .objects = dice(&seed, 2),
-					 .bytes = dice(&seed, 100), .policy = (unsigned)dice(&seed, 2) };
+		struct account_row r = { .put_ts = ts_at(dice(&seed, 9)),
+					 .delete_ts = ts_at(dice(&seed, 9)),
+					 .stats_ts = ts_at(dice(&seed, 9)),
+					 .objects = dice(&seed, 2),
+					 .bytes = dice(&seed, 100),
+					 .policy = (unsigned)dice(&seed, 2) };
 
 		account_row_encode(&op->value, &r);
 		return;
 	}
-	op->value = row_of((struct row){ .data_ts = ts_at(dice(&seed, 20)), .deleted = dice(&seed, 3) == 0,
-					 .meta_ts = ts_at(dice(&seed, 20)), .size = dice(&seed, 100),
+	op->value = row_of((struct row){ .data_ts = ts_at(dice(&seed, 20)),
+					 .deleted = dice(&seed, 3) == 0,
+					 .meta_ts = ts_at(dice(&seed, 20)),
+					 .size = dice(&seed, 100),
 					 .ctype_ts = ts_at(dice(&seed, 20)),
 					 .policy = (unsigned)(dice(&seed, 8) == 0),
 					 .content_type = dice(&seed, 2) ? S("a/b") : S("c/d"),
@@ -153,8 +159,8 @@ waits static void replicate(struct dbs *from, struct dbs *to, const struct db_id
 	}
 }
 
-/* Each operation reaches a random non-empty set of replicas at a random moment; and now and then one
- * replica tells another. */
+/* Each operation reaches a random non-empty set of replicas at a random moment; and now and then
+ * one replica tells another. */
 waits static void scatter(struct rig *r, const struct db_id *id, struct operation *ops)
 {
 	unsigned order[OPERATIONS * REPLICAS], n = 0;
@@ -174,7 +180,8 @@ waits static void scatter(struct rig *r, const struct db_id *id, struct operatio
 	}
 	for (unsigned i = 0; i < n; i++) {
 		struct operation *op = &ops[order[i] / REPLICAS];
-		int rc = put_value(r[order[i] % REPLICAS].dbs, id, str_from(op->name), buf_str(&op->value));
+		int rc = put_value(r[order[i] % REPLICAS].dbs, id, str_from(op->name),
+				   buf_str(&op->value));
 
 		assert(rc == 0);
 		if (dice(&seed, 40) == 0) {
@@ -340,7 +347,8 @@ waits static void survives_restart(void)
 		put_row(r.dbs, &id, str_from(name),
 			(struct row){ .data_ts = ts_at(i), .deleted = i % 3 == 0, .size = i });
 	}
-	edit(r.dbs, &id, (struct edit){ .ts = ts_at(5), .meta = S("x-container-meta-k"), .value = S("v") });
+	edit(r.dbs, &id,
+	     (struct edit){ .ts = ts_at(5), .meta = S("x-container-meta-k"), .value = S("v") });
 	{
 		AUTO(db_info) info = info_of(r.dbs, &id);
 
@@ -410,7 +418,8 @@ waits static void lists_partitions(void)
 
 		create_db(r.dbs, &id, ts_at(0));
 		for (unsigned k = 0; k < i; k++)
-			put_row(r.dbs, &id, str_of("abcdef" + k, 1), (struct row){ .data_ts = ts_at(1) });
+			put_row(r.dbs, &id, str_of("abcdef" + k, 1),
+				(struct row){ .data_ts = ts_at(1) });
 	}
 	db_partition_range(0, 0, from, last);
 	int n = db_list(r.dbs, DB_CONTAINER, from, last, listed, 8);
@@ -517,7 +526,8 @@ waits static void reclaims(void)
 
 	assert(db_info_objects(info) == 1500 && !gone->exists);
 	/* What was reclaimed here does not come back from a replica that still has it. */
-	CLEANUP(buf_done) struct buf v = row_of((struct row){ .data_ts = ts_at(1), .deleted = true });
+	CLEANUP(buf_done)
+	struct buf v = row_of((struct row){ .data_ts = ts_at(1), .deleted = true });
 	CLEANUP(buf_done) struct buf wire = BUF(KIB);
 
 	buf_add_lit(&wire, "R\x01" "1");
@@ -551,7 +561,8 @@ waits static void refuses_garbage(void)
 		buf_add_str(&bad, buf_str(&good));
 		for (unsigned k = 0; k < 3; k++)
 			bad.p[dice(&seed, bad.n)] = (char)dice(&seed, 256);
-		rc = db_import(r.dbs, &id, str_head(buf_str(&bad), 1 + dice(&seed, bad.n)), ts_at(0));
+		rc = db_import(r.dbs, &id, str_head(buf_str(&bad), 1 + dice(&seed, bad.n)),
+			       ts_at(0));
 		assert(rc == 0 || rc == -EBADMSG);
 	}
 	expect_verified(r.dbs, &id);

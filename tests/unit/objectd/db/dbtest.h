@@ -1,5 +1,5 @@
-/* For tests of the databases: a store in a folder of its own, random numbers that can be repeated. The
- * functions run in a task, so failures abort (lib/base/assert.h). */
+/* For tests of the databases: a store in a folder of its own, random numbers that can be
+ * repeated. The functions run in a task, so failures abort (lib/base/assert.h). */
 #pragma once
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -92,7 +92,8 @@ static int apply_test_create(struct db_batch *b, struct db_change *c)
 	struct db_info *info = db_batch_info(b);
 
 	if (!info->exists)
-		db_info_create(info, S("a"), info->kind == DB_CONTAINER ? S("c") : S(""), t->ts, t->policy);
+		db_info_create(info, S("a"), info->kind == DB_CONTAINER ? S("c") : S(""), t->ts,
+			       t->policy);
 	else if (timestamp_cmp(t->ts, info->put_ts) > 0)
 		info->put_ts = t->ts;
 	db_batch_touch(b);
@@ -125,8 +126,8 @@ __attribute__((unused)) static struct buf row_of(struct row r)
 	return b;
 }
 
-waits __attribute__((unused)) static int put_value(struct dbs *dbs, const struct db_id *id, struct str name,
-						   struct str value)
+waits __attribute__((unused)) static int put_value(struct dbs *dbs, const struct db_id *id,
+						   struct str name, struct str value)
 {
 	struct db_item item = { name, value };
 	struct db_change c = { .items = &item, .item_n = 1 };
@@ -134,8 +135,8 @@ waits __attribute__((unused)) static int put_value(struct dbs *dbs, const struct
 	return db_change(dbs, id, &c);
 }
 
-waits __attribute__((unused)) static void put_row(struct dbs *dbs, const struct db_id *id, struct str name,
-						  struct row r)
+waits __attribute__((unused)) static void put_row(struct dbs *dbs, const struct db_id *id,
+						  struct str name, struct row r)
 {
 	CLEANUP(buf_done) struct buf value = row_of(r);
 	int rc = put_value(dbs, id, name, buf_str(&value));

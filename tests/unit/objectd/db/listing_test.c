@@ -1,5 +1,5 @@
-/* Listings against a model that is Swift's list_objects_iter, line by line, over a sorted array; and the
- * exact bytes of each format. */
+/* Listings against a model that is Swift's list_objects_iter, line by line, over a sorted array;
+ * and the exact bytes of each format. */
 #include "tests/unit/objectd/db/dbtest.h"
 #include "tests/unit/cmocka.h"
 
@@ -215,7 +215,8 @@ static void model_list(const struct listing_query *q, struct buf *out)
 
 static struct str random_text(char room[64], unsigned most, bool may_be_absent)
 {
-	static const char *const pieces[] = { "a", "b", "/", "/", "0", "\xc3\xa9", "\"", "//", "\x01" };
+	static const char *const pieces[] = { "a",	  "b",	"/",  "/",   "0",
+					      "\xc3\xa9", "\"", "//", "\x01" };
 	unsigned n = (unsigned)dice(&seed, most + 1);
 
 	if (may_be_absent && dice(&seed, 2))
@@ -273,7 +274,8 @@ static void random_query(struct random_query *r)
 	r->q.marker = random_text(r->room[0], 3, true);
 	r->q.end_marker = random_text(r->room[1], 3, true);
 	r->q.prefix = random_text(r->room[2], 2, true);
-	r->q.delimiter = dice(&seed, 3) ? str_from(delimiters[dice(&seed, ARRAY_LEN(delimiters))]) : STR_NONE;
+	r->q.delimiter = dice(&seed, 3) ? str_from(delimiters[dice(&seed, ARRAY_LEN(delimiters))])
+					: STR_NONE;
 	r->q.path = dice(&seed, 5) ? STR_NONE : random_text(r->room[3], 2, false);
 	r->q.reverse = dice(&seed, 3) == 0;
 	r->q.allow_reserved = dice(&seed, 3) == 0;
@@ -352,38 +354,52 @@ waits static void prints_containers(void)
 	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_JSON }, "[]");
 	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_TEXT }, "");
 	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_XML },
-		       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<container name=\"c&amp;&quot;&lt;\" />");
+		       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<container "
+		       "name=\"c&amp;&quot;&lt;\" />");
 	put_row(rig.dbs, &id, S("a\"\\\n\x7f\xc3\xa9\xf0\x9f\x98\x80<&'"),
-		(struct row){ .data_ts = ts_at(12345), .size = 3, .etag = md5, .swift_bytes = S("70000000000"),
+		(struct row){ .data_ts = ts_at(12345),
+			      .size = 3,
+			      .etag = md5,
+			      .swift_bytes = S("70000000000"),
 			      .content_type = S("text/plain;charset=UTF-8") });
-	put_row(rig.dbs, &id, S("b\n/x"), (struct row){ .data_ts = ts_at(1), .etag.text = S("x\"y"),
-							.meta_ts = ts_at(200001), .content_type = S("") });
+	put_row(rig.dbs, &id, S("b\n/x"),
+		(struct row){ .data_ts = ts_at(1),
+			      .etag.text = S("x\"y"),
+			      .meta_ts = ts_at(200001),
+			      .content_type = S("") });
 	put_row(rig.dbs, &id, S("c"), (struct row){ .data_ts = ts_at(1), .deleted = true });
-	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_JSON, .delimiter = S("/") },
-		       "[{\"bytes\": 70000000000, \"hash\": \"d41d8cd98f00b204e9800998ecf8427e\", \"name\": "
-		       "\"a\\\"\\\\\\n\\u007f\\u00e9\\ud83d\\ude00<&'\", \"content_type\": "
-		       "\"text/plain;charset=UTF-8\", \"last_modified\": \"2023-11-14T22:13:20.123450\"}, "
-		       "{\"subdir\": \"b\\n/\"}]");
+	expect_listing(
+		&rig, &id, (struct listing_query){ .format = LISTING_JSON, .delimiter = S("/") },
+		"[{\"bytes\": 70000000000, \"hash\": \"d41d8cd98f00b204e9800998ecf8427e\", "
+		"\"name\": "
+		"\"a\\\"\\\\\\n\\u007f\\u00e9\\ud83d\\ude00<&'\", \"content_type\": "
+		"\"text/plain;charset=UTF-8\", \"last_modified\": \"2023-11-14T22:13:20.123450\"}, "
+		"{\"subdir\": \"b\\n/\"}]");
 	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_TEXT, .reverse = true },
 		       "b\n/x\na\"\\\n\x7f\xc3\xa9\xf0\x9f\x98\x80<&'\n");
-	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_XML },
-		       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<container name=\"c&amp;&quot;&lt;\">"
-		       "<object><name>a\"\\\n\x7f\xc3\xa9\xf0\x9f\x98\x80&lt;&amp;'</name>"
-		       "<hash>d41d8cd98f00b204e9800998ecf8427e</hash><bytes>70000000000</bytes>"
-		       "<content_type>text/plain;charset=UTF-8</content_type>"
-		       "<last_modified>2023-11-14T22:13:20.123450</last_modified></object>"
-		       "<object><name>b\n/x</name><hash>x\"y</hash><bytes>0</bytes><content_type />"
-		       "<last_modified>2023-11-14T22:13:22.000010</last_modified></object></container>");
-	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_XML, .delimiter = S("/"),
-							  .marker = S("b") },
-		       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<container name=\"c&amp;&quot;&lt;\">"
-		       "<subdir name=\"b&#10;/\"><name>b\n/</name></subdir></container>");
+	expect_listing(
+		&rig, &id, (struct listing_query){ .format = LISTING_XML },
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<container name=\"c&amp;&quot;&lt;\">"
+		"<object><name>a\"\\\n\x7f\xc3\xa9\xf0\x9f\x98\x80&lt;&amp;'</name>"
+		"<hash>d41d8cd98f00b204e9800998ecf8427e</hash><bytes>70000000000</bytes>"
+		"<content_type>text/plain;charset=UTF-8</content_type>"
+		"<last_modified>2023-11-14T22:13:20.123450</last_modified></object>"
+		"<object><name>b\n/x</name><hash>x\"y</hash><bytes>0</bytes><content_type />"
+		"<last_modified>2023-11-14T22:13:22.000010</last_modified></object></container>");
+	expect_listing(
+		&rig, &id,
+		(struct listing_query){
+			.format = LISTING_XML, .delimiter = S("/"), .marker = S("b") },
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<container name=\"c&amp;&quot;&lt;\">"
+		"<subdir name=\"b&#10;/\"><name>b\n/</name></subdir></container>");
 	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_RAW, .marker = S("b") },
 		       "{\"name\": \"b\\n/x\", \"data_ts\": \"1700000000.00001\", \"ctype_ts\": "
-		       "\"1700000000.00001\", \"meta_ts\": \"1700000002.00001\", \"deleted\": 0, \"policy\": 0, "
+		       "\"1700000000.00001\", \"meta_ts\": \"1700000002.00001\", \"deleted\": 0, "
+		       "\"policy\": 0, "
 		       "\"bytes\": 0, \"hash\": \"x\\\"y\", \"content_type\": \"\"}\n"
 		       "{\"name\": \"c\", \"data_ts\": \"1700000000.00001\", \"ctype_ts\": "
-		       "\"1700000000.00001\", \"meta_ts\": \"1700000000.00001\", \"deleted\": 1, \"policy\": 0, "
+		       "\"1700000000.00001\", \"meta_ts\": \"1700000000.00001\", \"deleted\": 1, "
+		       "\"policy\": 0, "
 		       "\"bytes\": 0, \"hash\": \"\", \"content_type\": \"text/plain\"}\n");
 	rig_close(&rig);
 }
@@ -406,24 +422,28 @@ waits static void prints_accounts(void)
 
 	rig_open(&rig);
 	create_db(rig.dbs, &id, ts_at(0));
-	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_XML },
-		       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<account name=\"c&amp;&quot;&lt;\">\n"
-		       "</account>");
+	expect_listing(
+		&rig, &id, (struct listing_query){ .format = LISTING_XML },
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<account name=\"c&amp;&quot;&lt;\">\n"
+		"</account>");
 	put_account_row(&rig, &id, S("one"), (struct account_row){ .put_ts = ts_at(1), .objects = 2,
 								   .bytes = 30 });
 	put_account_row(&rig, &id, S("t/wo"), (struct account_row){ .put_ts = ts_at(1) });
 	put_account_row(&rig, &id, S("x"), (struct account_row){ .put_ts = ts_at(1),
 								 .delete_ts = ts_at(2) });
-	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_JSON, .delimiter = S("/") },
+	expect_listing(&rig, &id,
+		       (struct listing_query){ .format = LISTING_JSON, .delimiter = S("/") },
 		       "[{\"name\": \"one\", \"count\": 2, \"bytes\": 30, \"last_modified\": "
 		       "\"2023-11-14T22:13:20.000010\"}, {\"subdir\": \"t/\"}]");
-	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_XML, .delimiter = S("/") },
-		       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<account name=\"c&amp;&quot;&lt;\">\n"
-		       "<container><name>one</name><count>2</count><bytes>30</bytes>"
-		       "<last_modified>2023-11-14T22:13:20.000010</last_modified></container>\n"
-		       "<subdir name=\"t/\" />\n</account>");
+	expect_listing(
+		&rig, &id, (struct listing_query){ .format = LISTING_XML, .delimiter = S("/") },
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<account name=\"c&amp;&quot;&lt;\">\n"
+		"<container><name>one</name><count>2</count><bytes>30</bytes>"
+		"<last_modified>2023-11-14T22:13:20.000010</last_modified></container>\n"
+		"<subdir name=\"t/\" />\n</account>");
 	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_TEXT }, "one\nt/wo\n");
-	expect_listing(&rig, &id, (struct listing_query){ .format = LISTING_RAW, .marker = S("t/wo") },
+	expect_listing(&rig, &id,
+		       (struct listing_query){ .format = LISTING_RAW, .marker = S("t/wo") },
 		       "{\"name\": \"x\", \"put_ts\": \"1700000000.00001\", \"delete_ts\": "
 		       "\"1700000000.00002\", \"stats_ts\": \"0000000000.00000\", \"deleted\": 1, "
 		       "\"policy\": 0, \"count\": 0, \"bytes\": 0}\n");
@@ -475,7 +495,8 @@ waits static void costs_what_it_lists(void)
 	struct rig rig;
 	struct db_id id = test_id(DB_CONTAINER, 1);
 	struct db_item *items = xcalloc(1000, sizeof *items);
-	CLEANUP(buf_done) struct buf dead = row_of((struct row){ .data_ts = ts_at(1), .deleted = true });
+	CLEANUP(buf_done)
+	struct buf dead = row_of((struct row){ .data_ts = ts_at(1), .deleted = true });
 	CLEANUP(buf_done) struct buf live = row_of((struct row){ .data_ts = ts_at(1) });
 	CLEANUP(buf_done) struct buf got = BUF(MIB);
 
@@ -493,7 +514,9 @@ waits static void costs_what_it_lists(void)
 		assert(rc == 0);
 	}
 	free(items);
-	struct listing_query q = { .format = LISTING_TEXT, .limit = LISTING_LIMIT, .delimiter = S("/") };
+	struct listing_query q = { .format = LISTING_TEXT,
+				   .limit = LISTING_LIMIT,
+				   .delimiter = S("/") };
 	uint64_t begin = clock_mono_ns();
 
 	for (unsigned i = 0; i < 100; i++) {
@@ -523,8 +546,10 @@ IN_TASK(costs_what_it_lists)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prints_containers), cmocka_unit_test(test_prints_accounts),
-		cmocka_unit_test(test_lists_as_the_model), cmocka_unit_test(test_streams_long_listings),
+		cmocka_unit_test(test_prints_containers),
+		cmocka_unit_test(test_prints_accounts),
+		cmocka_unit_test(test_lists_as_the_model),
+		cmocka_unit_test(test_streams_long_listings),
 		cmocka_unit_test(test_costs_what_it_lists),
 	};
 

@@ -52,8 +52,12 @@ static void splits_long_types_quickly(void **state)
 static void keeps_etags(void **state)
 {
 	static const char *const texts[] = {
-		"d41d8cd98f00b204e9800998ecf8427e", "D41D8CD98F00B204E9800998ECF8427E", "", "noetag",
-		"d41d8cd98f00b204e9800998ecf8427e; slo_etag=x", "g41d8cd98f00b204e9800998ecf8427e",
+		"d41d8cd98f00b204e9800998ecf8427e",
+		"D41D8CD98F00B204E9800998ECF8427E",
+		"",
+		"noetag",
+		"d41d8cd98f00b204e9800998ecf8427e; slo_etag=x",
+		"g41d8cd98f00b204e9800998ecf8427e",
 	};
 
 	(void)state;
@@ -81,7 +85,8 @@ static uint64_t dice(uint64_t sides)
 
 static struct timestamp random_ts(void)
 {
-	return (struct timestamp){ .t = 170000000000000ULL + dice(4), .offset = dice(5) ? 0 : dice(3) };
+	return (struct timestamp){ .t = 170000000000000ULL + dice(4),
+				   .offset = dice(5) ? 0 : dice(3) };
 }
 
 static void add_random_row(struct buf *to, unsigned policy)
@@ -120,8 +125,9 @@ static void random_value(enum db_kind kind, struct buf *to)
 
 static void merging_is_a_join(void **state)
 {
-	CLEANUP(buf_done) struct buf a = BUF(KIB), b = BUF(KIB), c = BUF(KIB), x = BUF(KIB), y = BUF(KIB),
-				     z = BUF(KIB);
+	CLEANUP(buf_done)
+	struct buf a = BUF(KIB),
+		   b = BUF(KIB), c = BUF(KIB), x = BUF(KIB), y = BUF(KIB), z = BUF(KIB);
 
 	(void)state;
 	for (unsigned i = 0; i < 40000; i++) {

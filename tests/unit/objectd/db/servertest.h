@@ -18,12 +18,19 @@ waits __attribute__((unused)) static void server_open(struct server *s)
 	*s = (struct server){ .arena = arena_new(), .body = BUF(16 * MIB) };
 	rig_open(&s->rig);
 	s->cluster = (struct cluster){
-		.hash_suffix = S("changeme"), .policy_count = 2,
-		.policies = { { .index = 0, .name = S("gold"), .aliases = S("gold"), .is_default = true },
+		.hash_suffix = S("changeme"),
+		.policy_count = 2,
+		.policies = { { .index = 0,
+				.name = S("gold"),
+				.aliases = S("gold"),
+				.is_default = true },
 			      { .index = 1, .name = S("silver"), .aliases = S("silver") } },
 	};
-	s->o = (struct objectd){ .magic = OBJECTD_MAGIC, .cluster = &s->cluster, .store = s->rig.store,
-				 .dbs = s->rig.dbs, .device = "sda",
+	s->o = (struct objectd){ .magic = OBJECTD_MAGIC,
+				 .cluster = &s->cluster,
+				 .store = s->rig.store,
+				 .dbs = s->rig.dbs,
+				 .device = "sda",
 				 .client = http_client_new(&http_client_options_default) };
 }
 
@@ -37,11 +44,14 @@ waits __attribute__((unused)) static void server_close(struct server *s)
 
 /* headers: "Name: value" lines. The answer stays in s until the next call: its status. */
 waits __attribute__((unused)) static int ask_with_body(struct server *s, const char *method,
-						       const char *path, const char *headers, struct str body)
+						       const char *path, const char *headers,
+						       struct str body)
 {
 	struct str lines = str_from(headers), line, target = str_from(path);
 	struct backend_path p;
-	struct request req = { .magic = REQUEST_MAGIC, .minor = 1, .trans_id = S("tx"), .query = STR_NONE };
+	struct request req = {
+		.magic = REQUEST_MAGIC, .minor = 1, .trans_id = S("tx"), .query = STR_NONE
+	};
 
 	arena_free(s->arena);
 	s->arena = arena_new();
@@ -68,7 +78,8 @@ waits __attribute__((unused)) static int ask_with_body(struct server *s, const c
 
 	assert(rc == 0);
 	/* As route.c tells rows from the things themselves. */
-	bool row_of_account = p.container.p && !p.object.p && headers_has(&req.headers, S("X-Put-Timestamp"));
+	bool row_of_account =
+		p.container.p && !p.object.p && headers_has(&req.headers, S("X-Put-Timestamp"));
 
 	if (p.container.p && !row_of_account)
 		container_handle(&s->o, &req, &s->res, &p);
@@ -89,7 +100,8 @@ waits __attribute__((unused)) static int ask(struct server *s, const char *metho
 	return ask_with_body(s, method, path, headers, STR_NONE);
 }
 
-__attribute__((unused)) static void expect_header(struct server *s, const char *name, const char *value)
+__attribute__((unused)) static void expect_header(struct server *s, const char *name,
+						  const char *value)
 {
 	struct str got = headers_get(&s->res.headers, str_from(name));
 
@@ -107,12 +119,13 @@ __attribute__((unused)) static void expect_body(struct server *s, const char *te
 	assert(str_eq(buf_str(&s->body), str_from(text)));
 }
 
-#define EXPECT(status, call)                                                       \
-	do {                                                                       \
-		int got_status = call;                                             \
-		if (got_status != (status))                                        \
-			fprintf(stderr, "%s:%d: status %d, not %d\n", __FILE__, __LINE__, got_status, status); \
-		assert(got_status == (status));                                    \
+#define EXPECT(status, call) \
+	do { \
+		int got_status = call; \
+		if (got_status != (status)) \
+			fprintf(stderr, "%s:%d: status %d, not %d\n", __FILE__, __LINE__, \
+				got_status, status); \
+		assert(got_status == (status)); \
 	} while (0)
 
 #define IN_TASK(name)                           \
