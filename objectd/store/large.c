@@ -35,6 +35,12 @@ struct large_writer {
 	char path[PATH_SIZE];
 };
 
+/* Whatever the file system calls it when there is no room. */
+static int as_no_space(int rc)
+{
+	return rc == -EDQUOT || rc == -EFBIG ? -ENOSPC : rc;
+}
+
 static int open_new(struct large_writer *w)
 {
 	int flags = O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC;
@@ -73,7 +79,7 @@ static void open_job(void *arg)
 		off_t all = (off_t)(large_crcs_at((uint64_t)w->expected) + 4 * record_blocks((uint64_t)w->expected));
 
 		if (fallocate(w->fd, 0, 0, all) < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-			rc = errno == EDQUOT ? -ENOSPC : -errno;
+			rc = as_no_space(-errno);
 	}
 	w->failed = rc;
 }
@@ -129,7 +135,7 @@ task_asserted static void write_behind(void *arg)
 	task_run_blocking("write", write_job, c);
 	c->busy = false;
 	if (c->rc < 0 && c->w->failed == 0)
-		c->w->failed = c->rc == -EDQUOT ? -ENOSPC : c->rc;
+		c->w->failed = as_no_space(c->rc);
 	if (c->w->waiter)
 		task_wake(c->w->waiter);
 }
@@ -211,7 +217,7 @@ static void finish_job(void *arg)
 		*strrchr(dir, '/') = 0;
 		rc = dir_sync(dir);
 	}
-	w->failed = rc == -EDQUOT ? -ENOSPC : rc;
+	w->failed = as_no_space(rc);
 }
 
 int large_finish(struct large_writer *w)

@@ -187,26 +187,39 @@ void volume_trim(struct store *s)
 		s->prepared = v->end;
 }
 
+static int allocate_until(struct store *s, uint64_t until)
+{
+	if (fallocate(s->fd, 0, (off_t)s->prepared, (off_t)(until - s->prepared)) == 0)
+		return 0;
+	switch (errno) {
+	case EOPNOTSUPP:
+	case ENOSYS:            /* then the file grows by writing */
+		return 0;
+	case EDQUOT:
+	case EFBIG:
+		return -ENOSPC;
+	default:
+		return -errno;
+	}
+}
+
 /* Allocates step by step, so that a nearly empty volume costs little; a full disk shows here, before
  * anything is half written. */
 static int allocate(struct store *s, uint64_t end)
 {
-	uint64_t step = MIN((uint64_t)PREPARE_STEP, s->o.volume_max), until = end;
+	uint64_t step = MIN((uint64_t)PREPARE_STEP, s->o.volume_max);
+	uint64_t until = MAX(end, MIN(s->prepared + step, MAX(s->o.volume_max, end)));
 
 	if (end <= s->prepared)
 		return 0;
-	until = MAX(end, MIN(s->prepared + step, MAX(s->o.volume_max, end)));
-	int rc = fallocate(s->fd, 0, (off_t)s->prepared, (off_t)(until - s->prepared)) < 0 ? -errno : 0;
+	int rc = allocate_until(s, until);
 	if (rc == -ENOSPC && until > end) {
 		until = end;
-		rc = fallocate(s->fd, 0, (off_t)s->prepared, (off_t)(until - s->prepared)) < 0 ? -errno : 0;
+		rc = allocate_until(s, until);
 	}
-	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
-		rc = 0;         /* the file grows by writing */
-	if (rc < 0)
-		return rc;
-	s->prepared = until;
-	return 0;
+	if (rc == 0)
+		s->prepared = until;
+	return rc;
 }
 
 int volume_prepare(struct store *s, uint64_t bytes, bool seal)
@@ -225,8 +238,7 @@ int volume_prepare(struct store *s, uint64_t bytes, bool seal)
 		v = s->active;
 		pthread_mutex_unlock(&s->lock);
 	}
-	int rc = allocate(s, v->end + bytes);
-	return rc == -EDQUOT || rc == -EFBIG ? -ENOSPC : rc;
+	return allocate(s, v->end + bytes);
 }
 
 int volume_remove(struct store *s, uint32_t id)
