@@ -70,8 +70,11 @@ def build(name, targets, variables):
     if run(["make", "-j", JOBS, *variables, *targets], log_path(name)) == 0:
         result.passed = 1
     else:
-        result.fail("the build failed")
-        result.lines += tail(log_path(name))
+        result.fail("the build failed; all it said is in " + log_path(name))
+        lines = tail(log_path(name), 1000000)
+        wrong = [i for i, x in enumerate(lines) if re.search(r"error|undefined reference|\*\*\*", x)]
+        shown = sorted({j for i in wrong for j in range(max(i - 2, 0), i + 4)})
+        result.lines += [lines[j] for j in shown if j < len(lines)][:LOG_LINES] or lines[-40:]
     return result
 
 
