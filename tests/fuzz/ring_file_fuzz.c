@@ -1,5 +1,5 @@
-/* Ring files: whatever is read must be walkable. The input is a ring file, or, when it does not begin
- * as gzip, what one unpacks to, so that the fuzzer need not find checksums. */
+/* Ring files: whatever is read must be walkable. The input is a ring file, or, when it does not
+ * begin as gzip, what one unpacks to, so that the fuzzer need not find checksums. */
 #include "lib/base/buf.h"
 #include "lib/ring/ring.h"
 

@@ -14,7 +14,8 @@ static void gzip(struct buf *to, const void *p, size_t n)
 	z_stream z = { 0 };
 	char *room = buf_reserve(to, n + 1024);
 
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
+			 Z_OK);
 	z.next_in = (unsigned char *)p;
 	z.avail_in = (unsigned)n;
 	z.next_out = (unsigned char *)room;
@@ -40,7 +41,8 @@ static int parse_v1(const char *meta, struct str cells, struct ring **ret, struc
 }
 
 /* Two partitions, so that cells "\0\0\2\0" are one replica. */
-#define META(rest) "{\"part_shift\":31,\"replica_count\":1,\"byteorder\":\"little\",\"devs\":" DEVS rest "}"
+#define META(rest) \
+	"{\"part_shift\":31,\"replica_count\":1,\"byteorder\":\"little\",\"devs\":" DEVS rest "}"
 
 static void test_good(void **state)
 {
@@ -63,8 +65,10 @@ static void test_big_endian(void **state)
 	AUTO(ring) r = NULL;
 
 	(void)state;
-	assert_int_equal(parse_v1("{\"part_shift\":31,\"replica_count\":1,\"byteorder\":\"big\",\"devs\":" DEVS "}",
-				  S("\0\0\0\2"), &r, &why), 0);
+	assert_int_equal(parse_v1("{\"part_shift\":31,\"replica_count\":1,\"byteorder\":\"big\","
+				  "\"devs\":" DEVS "}",
+				  S("\0\0\0\2"), &r, &why),
+			 0);
 	assert_int_equal(ring_cell(r, 0, 1), 2);
 }
 
@@ -74,11 +78,11 @@ static void test_bad_v1(void **state)
 		const char *meta;
 		struct str cells;
 	} bad[] = {
-		{ META(""), STR_INIT("\0\0\1\0") },             /* a hole */
-		{ META(""), STR_INIT("\0\0\3\0") },             /* beyond the devices */
-		{ META(""), STR_INIT("\0\0\2") },               /* half a cell */
-		{ META(""), STR_INIT("\0\0") },                 /* less than a row */
-		{ META(""), STR_INIT("\0\0\2\0\0\0") },         /* more than replica_count */
+		{ META(""), STR_INIT("\0\0\1\0") }, /* a hole */
+		{ META(""), STR_INIT("\0\0\3\0") }, /* beyond the devices */
+		{ META(""), STR_INIT("\0\0\2") }, /* half a cell */
+		{ META(""), STR_INIT("\0\0") }, /* less than a row */
+		{ META(""), STR_INIT("\0\0\2\0\0\0") }, /* more than replica_count */
 		{ META(""), STR_INIT("") },
 		{ META(",\"version\":-1"), STR_INIT("\0\0\2\0") },
 		{ META(",\"version\":\"1\""), STR_INIT("\0\0\2\0") },
@@ -86,14 +90,17 @@ static void test_bad_v1(void **state)
 		{ META(",\"needletail_previous\":\"AA\""), STR_INIT("\0\0\2\0") },
 		{ META(",\"needletail_previous\":\"BQA=\""), STR_INIT("\0\0\2\0") },
 		{ META(",\"needletail_previous\":7"), STR_INIT("\0\0\2\0") },
-		{ META(",\"part_shift\":31"), STR_INIT("\0\0\2\0") },   /* twice */
+		{ META(",\"part_shift\":31"), STR_INIT("\0\0\2\0") }, /* twice */
 		{ "[]", STR_INIT("\0\0\2\0") },
 		{ "{", STR_INIT("\0\0\2\0") },
 		{ "{\"part_shift\":31,\"replica_count\":1,\"devs\":[]}", STR_INIT("\0\0\2\0") },
-		{ "{\"part_shift\":33,\"replica_count\":1,\"devs\":" DEVS "}", STR_INIT("\0\0\2\0") },
-		{ "{\"part_shift\":0,\"replica_count\":1,\"devs\":" DEVS "}", STR_INIT("\0\0\2\0") },
+		{ "{\"part_shift\":33,\"replica_count\":1,\"devs\":" DEVS "}",
+		  STR_INIT("\0\0\2\0") },
+		{ "{\"part_shift\":0,\"replica_count\":1,\"devs\":" DEVS "}",
+		  STR_INIT("\0\0\2\0") },
 		{ "{\"part_shift\":31,\"devs\":" DEVS "}", STR_INIT("\0\0\2\0") },
-		{ "{\"part_shift\":31,\"replica_count\":1,\"byteorder\":\"mixed\",\"devs\":" DEVS "}",
+		{ "{\"part_shift\":31,\"replica_count\":1,\"byteorder\":\"mixed\",\"devs\":" DEVS
+		  "}",
 		  STR_INIT("\0\0\2\0") },
 	};
 
@@ -116,13 +123,15 @@ static void test_bad_device(void **state)
 		"{\"id\":0,\"zone\":-1,\"ip\":\"::1\",\"port\":1,\"device\":\"a\",\"weight\":1}",
 		"{\"id\":0,\"zone\":1,\"ip\":\"\",\"port\":1,\"device\":\"a\",\"weight\":1}",
 		"{\"id\":0,\"zone\":1,\"ip\":\"a b\",\"port\":1,\"device\":\"a\",\"weight\":1}",
-		"{\"id\":0,\"zone\":1,\"ip\":\"a\\r\\nb\",\"port\":1,\"device\":\"a\",\"weight\":1}",
+		"{\"id\":0,\"zone\":1,\"ip\":\"a\\r\\nb\",\"port\":1,\"device\":\"a\",\"weight\":"
+		"1}",
 		"{\"id\":0,\"zone\":1,\"ip\":\"::1\",\"port\":65536,\"device\":\"a\",\"weight\":1}",
 		"{\"id\":0,\"zone\":1,\"ip\":\"::1\",\"port\":\"1\",\"device\":\"a\",\"weight\":1}",
 		"{\"id\":0,\"zone\":1,\"ip\":\"::1\",\"port\":1,\"device\":\"..\",\"weight\":1}",
 		"{\"id\":0,\"zone\":1,\"ip\":\"::1\",\"port\":1,\"device\":\"a/b\",\"weight\":1}",
 		"{\"id\":0,\"zone\":1,\"ip\":\"::1\",\"port\":1,\"device\":\"a\",\"weight\":-1}",
-		"{\"id\":0,\"zone\":1,\"ip\":\"::1\",\"port\":1,\"device\":\"a\",\"weight\":1,\"meta\":1}",
+		"{\"id\":0,\"zone\":1,\"ip\":\"::1\",\"port\":1,\"device\":\"a\",\"weight\":1,"
+		"\"meta\":1}",
 		"7",
 	};
 
@@ -132,7 +141,8 @@ static void test_bad_device(void **state)
 		struct fault why = { "" };
 		struct ring *r = NULL;
 
-		snprintf(meta, sizeof meta, "{\"part_shift\":31,\"replica_count\":1,\"devs\":[%s]}", bad[i]);
+		snprintf(meta, sizeof meta, "{\"part_shift\":31,\"replica_count\":1,\"devs\":[%s]}",
+			 bad[i]);
 		assert_true(parse_v1(meta, S("\0\0\0\0"), &r, &why) < 0);
 		assert_non_null(strstr(why.text, "device 0"));
 	}
@@ -181,8 +191,9 @@ static void test_bad_v2(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good), cmocka_unit_test(test_big_endian), cmocka_unit_test(test_bad_v1),
-		cmocka_unit_test(test_bad_device), cmocka_unit_test(test_bad_gzip), cmocka_unit_test(test_bad_v2),
+		cmocka_unit_test(test_good),     cmocka_unit_test(test_big_endian),
+		cmocka_unit_test(test_bad_v1),   cmocka_unit_test(test_bad_device),
+		cmocka_unit_test(test_bad_gzip), cmocka_unit_test(test_bad_v2),
 	};
 
 	return cmocka_run_group_tests_name("lib/ring/ring_load", tests, NULL, NULL);

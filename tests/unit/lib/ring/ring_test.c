@@ -13,13 +13,20 @@ static struct ring_dev *dev_list[9];
 
 static void devs_init(void)
 {
-	static const unsigned region[] = { 1, 1, 1, 1, 2, 2, 2, 2, 2 }, zone[] = { 1, 1, 1, 2, 1, 1, 2, 2, 3 };
+	static const unsigned region[] = { 1, 1, 1, 1, 2, 2, 2, 2, 2 },
+			      zone[] = { 1, 1, 1, 2, 1, 1, 2, 2, 3 };
 	static char meta[] = "";
 
 	for (int i = 0; i < 9; i++) {
-		devs[i] = (struct ring_dev){ .id = i, .region = region[i], .zone = zone[i], .port = 6200,
-					     .replication_port = 6300, .weight = 100, .meta = meta };
-		snprintf(devs[i].ip, sizeof devs[i].ip, "10.0.%u.%u", region[i], zone[i] + (i == 2 ? 100U : 0U));
+		devs[i] = (struct ring_dev){ .id = i,
+					     .region = region[i],
+					     .zone = zone[i],
+					     .port = 6200,
+					     .replication_port = 6300,
+					     .weight = 100,
+					     .meta = meta };
+		snprintf(devs[i].ip, sizeof devs[i].ip, "10.0.%u.%u", region[i],
+			 zone[i] + (i == 2 ? 100U : 0U));
 		snprintf(devs[i].replication_ip, sizeof devs[i].replication_ip, "10.1.0.%d", i);
 		snprintf(devs[i].device, sizeof devs[i].device, "d%d", i);
 		dev_list[i] = &devs[i];
@@ -39,9 +46,15 @@ static struct ring *ring_make(const struct ring_moved *moved, size_t moved_n)
 	devs_init();
 	for (unsigned cell = 0; cell < ARRAY_LEN(table); cell++)
 		table[cell] = use[(cell % PARTS + 2 * (cell / PARTS)) % ARRAY_LEN(use)];
-	struct ring_image image = { .part_power = POWER, .next_part_power = POWER + 1, .version = 7,
-				    .cells = ARRAY_LEN(table), .table = table, .devs_n = 9, .devs = dev_list,
-				    .moved = moved, .moved_n = moved_n };
+	struct ring_image image = { .part_power = POWER,
+				    .next_part_power = POWER + 1,
+				    .version = 7,
+				    .cells = ARRAY_LEN(table),
+				    .table = table,
+				    .devs_n = 9,
+				    .devs = dev_list,
+				    .moved = moved,
+				    .moved_n = moved_n };
 	assert_int_equal(ring_pack(&image, 1, 0, &bytes, &why), 0);
 	assert_int_equal(ring_parse(buf_str(&bytes), &r, &why), 0);
 	return r;
@@ -104,7 +117,7 @@ static void test_primaries(void **state)
 	assert_int_equal(out[0]->id, 0);
 	assert_int_equal(ring_primaries(r, PARTS - 1, out, 8), 2);      /* beyond the short row */
 	assert_int_equal(ring_cell(r, 2, PARTS - 1), -1);
-	assert_int_equal(ring_primaries(r, 0, out, 1), 3);              /* tells of more than it wrote */
+	assert_int_equal(ring_primaries(r, 0, out, 1), 3); /* tells of more than it wrote */
 }
 
 /* Handoffs are all other devices with partitions, each once, unused tiers first. */
@@ -128,7 +141,7 @@ static void test_handoffs(void **state)
 			last_phase = it.phase;
 			count++;
 		}
-		assert_int_equal(seen, 0xdf);           /* not 5, the hole, nor 8, which holds nothing */
+		assert_int_equal(seen, 0xdf); /* not 5, the hole, nor 8, which holds nothing */
 		assert_int_equal(count + n, 7);
 		assert_null(ring_handoffs_next(&it));
 	}
@@ -154,7 +167,9 @@ static void test_handoffs_all(void **state)
 
 static void test_previous(void **state)
 {
-	static const struct ring_moved moved[] = { { 0, 7 }, { 0, 5 }, { 3, 8 }, { 15, 1 }, { 15, 2 } };
+	static const struct ring_moved moved[] = {
+		{ 0, 7 }, { 0, 5 }, { 3, 8 }, { 15, 1 }, { 15, 2 }
+	};
 	AUTO(ring) r = ring_make(moved, ARRAY_LEN(moved));
 	const struct ring_dev *out[4];
 
@@ -182,10 +197,10 @@ static void test_references(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hash), cmocka_unit_test(test_hash_of_long_names), cmocka_unit_test(test_part),
-		cmocka_unit_test(test_primaries), cmocka_unit_test(test_handoffs),
-		cmocka_unit_test(test_handoffs_all), cmocka_unit_test(test_previous),
-		cmocka_unit_test(test_references),
+		cmocka_unit_test(test_hash),     cmocka_unit_test(test_hash_of_long_names),
+		cmocka_unit_test(test_part),     cmocka_unit_test(test_primaries),
+		cmocka_unit_test(test_handoffs), cmocka_unit_test(test_handoffs_all),
+		cmocka_unit_test(test_previous), cmocka_unit_test(test_references),
 	};
 
 	return cmocka_run_group_tests_name("lib/ring/ring", tests, NULL, NULL);

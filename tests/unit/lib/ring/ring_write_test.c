@@ -17,16 +17,27 @@ static uint32_t table[CELLS];
 static struct ring_image image_make(void)
 {
 	for (int i = 0; i < 4; i++) {
-		devs[i] = (struct ring_dev){ .id = i, .region = 1, .zone = (unsigned)i, .port = 6200,
-					     .replication_port = 6201, .weight = 0.1 + i, .meta = meta };
+		devs[i] = (struct ring_dev){ .id = i,
+					     .region = 1,
+					     .zone = (unsigned)i,
+					     .port = 6200,
+					     .replication_port = 6201,
+					     .weight = 0.1 + i,
+					     .meta = meta };
 		snprintf(devs[i].ip, sizeof devs[i].ip, "fd00::%d", i);
-		snprintf(devs[i].replication_ip, sizeof devs[i].replication_ip, "storage-%d.example.com", i);
+		snprintf(devs[i].replication_ip, sizeof devs[i].replication_ip,
+			 "storage-%d.example.com", i);
 		snprintf(devs[i].device, sizeof devs[i].device, "sd%d", i);
 	}
 	for (unsigned i = 0; i < CELLS; i++)
 		table[i] = (uint32_t[]){ 0, 2, 3 }[(i + i / PARTS) % 3];
-	return (struct ring_image){ .part_power = POWER, .next_part_power = -1, .version = 12, .cells = CELLS,
-				    .table = table, .devs_n = 4, .devs = list };
+	return (struct ring_image){ .part_power = POWER,
+				    .next_part_power = -1,
+				    .version = 12,
+				    .cells = CELLS,
+				    .table = table,
+				    .devs_n = 4,
+				    .devs = list };
 }
 
 static void check(const struct ring *r, unsigned format)

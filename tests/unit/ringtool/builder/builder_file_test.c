@@ -7,8 +7,14 @@
 
 static void add(struct builder *b, unsigned i)
 {
-	struct ring_dev dev = { .id = -1, .region = 1, .zone = i, .ip = "::1", .port = 6200 + i,
-				.replication_ip = "example.com", .replication_port = 1, .device = "sd a",
+	struct ring_dev dev = { .id = -1,
+				.region = 1,
+				.zone = i,
+				.ip = "::1",
+				.port = 6200 + i,
+				.replication_ip = "example.com",
+				.replication_port = 1,
+				.device = "sd a",
 				.weight = 1.5 + i };
 	struct fault why = { "" };
 
@@ -41,7 +47,8 @@ static void check_same(const struct builder *a, const struct builder *b)
 	assert_string_equal(a->id, b->id);
 	assert_int_equal(a->part_power, b->part_power);
 	assert_int_equal(a->next_part_power, b->next_part_power);
-	assert_true(a->replicas == b->replicas && a->overload == b->overload && a->dispersion == b->dispersion);
+	assert_true(a->replicas == b->replicas && a->overload == b->overload &&
+		    a->dispersion == b->dispersion);
 	assert_int_equal(a->min_part_hours, b->min_part_hours);
 	assert_int_equal(a->version, b->version);
 	assert_int_equal(a->devs_changed, b->devs_changed);
@@ -185,7 +192,9 @@ static void test_ring_and_back(void **state)
 static void test_devices(void **state)
 {
 	AUTO(builder) b = builder_new(3, 1, 0);
-	struct ring_dev dev = { .id = 3, .ip = "10.0.0.1", .replication_ip = "10.0.0.1", .port = 1, .device = "a" };
+	struct ring_dev dev = {
+		.id = 3, .ip = "10.0.0.1", .replication_ip = "10.0.0.1", .port = 1, .device = "a"
+	};
 	struct fault why = { "" };
 
 	(void)state;
@@ -212,9 +221,10 @@ static void test_devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_empty), cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_file),
-		cmocka_unit_test(test_ring_and_back), cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_damage),     cmocka_unit_test(test_foreign_files),
+		cmocka_unit_test(test_file),       cmocka_unit_test(test_ring_and_back),
+		cmocka_unit_test(test_devices),
 	};
 
 	return cmocka_run_group_tests_name("ringtool/builder/builder_file", tests, NULL, NULL);

@@ -11,8 +11,13 @@ static struct builder *make(void)
 	struct fault why = { "" };
 
 	for (unsigned i = 0; i < 4; i++) {
-		struct ring_dev dev = { .id = -1, .zone = i, .ip = "::1", .port = i, .replication_ip = "::1",
-					.device = "a", .weight = 1 };
+		struct ring_dev dev = { .id = -1,
+					.zone = i,
+					.ip = "::1",
+					.port = i,
+					.replication_ip = "::1",
+					.device = "a",
+					.weight = 1 };
 
 		assert_true(builder_dev_add(b, &dev, &why) >= 0);
 	}
@@ -73,7 +78,8 @@ static void test_cancelling(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_doubling), cmocka_unit_test(test_cancelling) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_doubling),
+					    cmocka_unit_test(test_cancelling) };
 
 	return cmocka_run_group_tests_name("ringtool/builder/power", tests, NULL, NULL);
 }

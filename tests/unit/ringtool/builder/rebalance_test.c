@@ -10,7 +10,9 @@ static const int64_t hour_s = 3600, begin_s = 1700000000;
 
 static int add(struct builder *b, unsigned region, unsigned zone, unsigned server, double weight)
 {
-	struct ring_dev dev = { .id = -1, .region = region, .zone = zone, .port = 6200, .weight = weight };
+	struct ring_dev dev = {
+		.id = -1, .region = region, .zone = zone, .port = 6200, .weight = weight
+	};
 	struct fault why = { "" };
 
 	snprintf(dev.ip, sizeof dev.ip, "10.%u.%u.%u", region, zone, server);
@@ -92,14 +94,16 @@ static void test_random_topologies(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 60; i++) {
-		AUTO(builder) b = builder_new(7, replicas[random_below(&r, ARRAY_LEN(replicas))], 1);
+		AUTO(builder)
+		b = builder_new(7, replicas[random_below(&r, ARRAY_LEN(replicas))], 1);
 		unsigned regions = 1 + (unsigned)random_below(&r, 3);
 
 		b->overload = (double)random_below(&r, 3) / 5;
 		for (unsigned region = 0; region < regions; region++)
 			for (unsigned zone = (unsigned)random_below(&r, 3); zone < 4; zone++)
 				for (unsigned n = 3 + (unsigned)random_below(&r, 9); n > 0; n--)
-					add(b, region, zone, n % 3, 50 * (double)(1 + random_below(&r, 6)));
+					add(b, region, zone, n % 3,
+					    50 * (double)(1 + random_below(&r, 6)));
 		run(b, i, 0);
 		check_plan(b);
 	}
@@ -121,7 +125,8 @@ static void test_new_device_gets_its_share(void **state)
 	assert_int_equal(m.cells, b->devs[id]->parts);
 	assert_int_equal(moved_at_once(b, before), 1);
 	for (uint64_t cell = 0; cell < b->cells; cell++)
-		assert_true(b->table[cell] == ((uint32_t *)before)[cell] || b->table[cell] == (uint32_t)id);
+		assert_true(b->table[cell] == ((uint32_t *)before)[cell] ||
+			    b->table[cell] == (uint32_t)id);
 	assert_int_equal(run(b, 3, 4).cells, 0);
 }
 
@@ -167,7 +172,8 @@ static void test_removed_device_goes_at_once(void **state)
 	assert_int_equal(m.removed, 1);
 	assert_null(b->devs[3]);
 	for (uint64_t cell = 0; cell < b->cells; cell++)
-		assert_true(b->table[cell] == ((uint32_t *)before)[cell] || ((uint32_t *)before)[cell] == 3);
+		assert_true(b->table[cell] == ((uint32_t *)before)[cell] ||
+			    ((uint32_t *)before)[cell] == 3);
 	assert_int_equal(add(b, 1, 3, 3, 100), 3);      /* the id is used again */
 }
 
@@ -196,7 +202,7 @@ static void test_replicas_change(void **state)
 	run(b, 1, 0);
 	AUTO(free) before = table_copy(b);
 	b->replicas = 2.25;
-	struct builder_moves m = run(b, 2, 1);          /* new copies are no moves: nothing need rest */
+	struct builder_moves m = run(b, 2, 1); /* new copies are no moves: nothing need rest */
 	assert_int_equal(m.cells, 16);
 	assert_int_equal(b->cells, 144);
 	assert_memory_equal(before, b->table, 128 * sizeof *b->table);
@@ -313,11 +319,17 @@ static void test_one_partition(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_in_one), cmocka_unit_test(test_random_topologies),
-		cmocka_unit_test(test_new_device_gets_its_share), cmocka_unit_test(test_partitions_rest),
-		cmocka_unit_test(test_removed_device_goes_at_once), cmocka_unit_test(test_drained_device),
-		cmocka_unit_test(test_replicas_change), cmocka_unit_test(test_overload), cmocka_unit_test(test_seed),
-		cmocka_unit_test(test_partners), cmocka_unit_test(test_previous_owners),
+		cmocka_unit_test(test_all_in_one),
+		cmocka_unit_test(test_random_topologies),
+		cmocka_unit_test(test_new_device_gets_its_share),
+		cmocka_unit_test(test_partitions_rest),
+		cmocka_unit_test(test_removed_device_goes_at_once),
+		cmocka_unit_test(test_drained_device),
+		cmocka_unit_test(test_replicas_change),
+		cmocka_unit_test(test_overload),
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_partners),
+		cmocka_unit_test(test_previous_owners),
 		cmocka_unit_test(test_one_partition),
 	};
 

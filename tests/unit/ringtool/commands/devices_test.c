@@ -10,9 +10,12 @@ static void test_search(void **state)
 	struct fault why = { "" };
 
 	(void)state;
-	assert_int_equal(dev_search_parse("d74r4z1-1.2.3.4:5678R5.6.7.8:99/sdb1_snet: 5.6.7.8", &f, &why), 0);
-	assert_int_equal(f.set, DEV_ID | DEV_REGION | DEV_ZONE | DEV_IP | DEV_PORT | DEV_REPLICATION_IP |
-			 DEV_REPLICATION_PORT | DEV_DEVICE | DEV_META);
+	assert_int_equal(
+		dev_search_parse("d74r4z1-1.2.3.4:5678R5.6.7.8:99/sdb1_snet: 5.6.7.8", &f, &why),
+		0);
+	assert_int_equal(f.set, DEV_ID | DEV_REGION | DEV_ZONE | DEV_IP | DEV_PORT |
+					DEV_REPLICATION_IP | DEV_REPLICATION_PORT | DEV_DEVICE |
+					DEV_META);
 	assert_int_equal(f.dev.id, 74);
 	assert_int_equal(f.dev.region, 4);
 	assert_int_equal(f.dev.zone, 1);
@@ -30,16 +33,28 @@ static void test_search_parts(void **state)
 		const char *text;
 		unsigned set;
 	} good[] = {
-		{ "d74", DEV_ID }, { "r4", DEV_REGION }, { "z1", DEV_ZONE }, { "z1-1.2.3.4", DEV_ZONE | DEV_IP },
-		{ "1.2.3.4", DEV_IP }, { "-1.2.3.4", DEV_IP }, { "z1:5678", DEV_ZONE | DEV_PORT }, { ":5678", DEV_PORT },
-		{ "R5.6.7.8", DEV_REPLICATION_IP }, { "R:5678", DEV_REPLICATION_PORT },
-		{ "1.2.3.4R5.6.7.8", DEV_IP | DEV_REPLICATION_IP }, { "/sdb1", DEV_DEVICE }, { "_shiny", DEV_META },
-		{ "[::1]", DEV_IP }, { "z1-[::1]:5678", DEV_ZONE | DEV_IP | DEV_PORT }, { "R[::1]:1", DEV_REPLICATION_IP |
-		DEV_REPLICATION_PORT }, { "", 0 },
+		{ "d74", DEV_ID },
+		{ "r4", DEV_REGION },
+		{ "z1", DEV_ZONE },
+		{ "z1-1.2.3.4", DEV_ZONE | DEV_IP },
+		{ "1.2.3.4", DEV_IP },
+		{ "-1.2.3.4", DEV_IP },
+		{ "z1:5678", DEV_ZONE | DEV_PORT },
+		{ ":5678", DEV_PORT },
+		{ "R5.6.7.8", DEV_REPLICATION_IP },
+		{ "R:5678", DEV_REPLICATION_PORT },
+		{ "1.2.3.4R5.6.7.8", DEV_IP | DEV_REPLICATION_IP },
+		{ "/sdb1", DEV_DEVICE },
+		{ "_shiny", DEV_META },
+		{ "[::1]", DEV_IP },
+		{ "z1-[::1]:5678", DEV_ZONE | DEV_IP | DEV_PORT },
+		{ "R[::1]:1", DEV_REPLICATION_IP | DEV_REPLICATION_PORT },
+		{ "", 0 },
 	};
 	static const char *const bad[] = {
-		"d", "r", "z", "dx", "d1x", ":", ":x", ":70000", "1.2.3", "[::1", "[1.2.3.4.5]", "hello", "z1-host",
-		"r99999999999", "Rx", "d99999999",
+		"d",      "r",         "z",    "dx",          "d1x",   ":",       ":x",
+		":70000", "1.2.3",     "[::1", "[1.2.3.4.5]", "hello", "z1-host", "r99999999999",
+		"Rx",     "d99999999",
 	};
 	struct dev_fields f;
 	struct fault why = { "" };
@@ -56,8 +71,16 @@ static void test_search_parts(void **state)
 static void test_add(void **state)
 {
 	static const char *const bad[] = {
-		"", "z1", "r1-1.2.3.4:1/a", "z1-1.2.3.4/a", "z1-1.2.3.4:x/a", "z1-1.2.3.4:1", "z1-host:1/a",
-		"z1-1.2.3.4:1Rx/a", "z1-1.2.3.4:65536/a", "rz1-1.2.3.4:1/a",
+		"",
+		"z1",
+		"r1-1.2.3.4:1/a",
+		"z1-1.2.3.4/a",
+		"z1-1.2.3.4:x/a",
+		"z1-1.2.3.4:1",
+		"z1-host:1/a",
+		"z1-1.2.3.4:1Rx/a",
+		"z1-1.2.3.4:65536/a",
+		"rz1-1.2.3.4:1/a",
 	};
 	struct dev_fields f;
 	struct fault why = { "" };
@@ -114,8 +137,9 @@ static void test_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_search), cmocka_unit_test(test_search_parts), cmocka_unit_test(test_add),
-		cmocka_unit_test(test_change), cmocka_unit_test(test_address),
+		cmocka_unit_test(test_search),  cmocka_unit_test(test_search_parts),
+		cmocka_unit_test(test_add),     cmocka_unit_test(test_change),
+		cmocka_unit_test(test_address),
 	};
 
 	return cmocka_run_group_tests_name("ringtool/commands/devices", tests, NULL, NULL);
