@@ -1,5 +1,5 @@
-"""Storage devices without a proxy: one needletail-objectd with n devices, or Debian's Swift servers for
-the same rings, so that expectations can be checked against the original."""
+"""Storage devices without a proxy: one needletail-objectd with n devices, or Debian's Swift
+servers for the same rings, so that expectations can be checked against the original."""
 import os
 import shutil
 import signal
@@ -15,10 +15,11 @@ from tests.harness.swift import md5, quote, timestamp
 
 PREFIX, SUFFIX = "pre", "suf"
 PART_POWER = 4
+POLICIES = "[storage-policy:0]\nname = gold\ndefault = yes\n[storage-policy:1]\nname = silver\n"
 
 
 def make_rings(folder, ports, replicas=3, weights=None):
-    """account, container, object (as many replicas as told) and object-1 (two) for devices d1, d2 …"""
+    """account, container, object (as many replicas as told) and object-1 (two); devices d1 …"""
     from swift.common.ring import RingBuilder
     for name, count in (("account", replicas), ("container", replicas), ("object", replicas),
                         ("object-1", 2)):
@@ -74,10 +75,11 @@ class Objectd:
     def write_conf(self):
         path = os.path.join(self.home, "conf")
         with open(path, "w") as f:
-            f.write("[cluster]\nhome = %s\nring_dir = %s\nstop_timeout = 2s\n" % (self.home, self.rings))
+            f.write("[cluster]\nhome = %s\nring_dir = %s\nstop_timeout = 2s\n"
+                    % (self.home, self.rings))
             f.write("[swift-hash]\nswift_hash_path_prefix = %s\nswift_hash_path_suffix = %s\n"
                     % (PREFIX, SUFFIX))
-            f.write("[storage-policy:0]\nname = gold\ndefault = yes\n[storage-policy:1]\nname = silver\n")
+            f.write(POLICIES)
             for name, port in zip(self.names, self.ports):
                 f.write("[device:%s]\nport = %d\n" % (name, port))
             f.write(self.conf)
@@ -179,8 +181,7 @@ class SwiftServers:
     def start(self):
         with open(os.path.join(self.rings, "swift.conf"), "w") as f:
             f.write("[swift-hash]\nswift_hash_path_prefix = %s\nswift_hash_path_suffix = %s\n"
-                    "[storage-policy:0]\nname = gold\ndefault = yes\n[storage-policy:1]\nname = silver\n"
-                    % (PREFIX, SUFFIX))
+                    % (PREFIX, SUFFIX) + POLICIES)
         for kind, port in (("object", self.port), ("container", self.container_port),
                            ("account", self.account_port)):
             self._start_server(kind, port)
@@ -194,12 +195,13 @@ class SwiftServers:
                     "[pipeline:main]\npipeline = %s-server\n[app:%s-server]\nuse = egg:swift#%s\n"
                     % (port, self.home, self.rings, kind, kind, kind))
         code = ("import sys; from swift.common import utils; utils.SWIFT_CONF_FILE = %r; "
-                "from swift.common import storage_policy; storage_policy.reload_storage_policies(); "
+                "from swift.common import storage_policy as s; s.reload_storage_policies(); "
                 "from swift.common.wsgi import run_wsgi; "
                 "sys.exit(run_wsgi(%r, '%s-server', default_port=0))"
                 % (os.path.join(self.rings, "swift.conf"), conf, kind))
         with open(os.path.join(self.home, "log"), "ab") as log:
-            self._processes.append(subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log))
+            self._processes.append(
+                subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log))
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -235,9 +237,9 @@ class Device:
     def container_host(self):
         return "%s:%d" % (self.ip, self.container_port)
 
-    def request(self, method, path, headers=None, body=b"", part=1, policy=0, raw_path=None, port=None,
-                timeout_s=20):
-        """path: "a", "a/c" or "a/c/o". X-Timestamp is now unless given; None leaves a header out."""
+    def request(self, method, path, headers=None, body=b"", part=1, policy=0, raw_path=None,
+                port=None, timeout_s=20):
+        """path: "a", "a/c" or "a/c/o". X-Timestamp is now unless given; None leaves one out."""
         fields = {"X-Timestamp": timestamp(), "X-Backend-Storage-Policy-Index": str(policy)}
         if method in ("PUT", "POST"):
             fields["Content-Length"] = str(len(body))
@@ -318,5 +320,5 @@ def wait_for(condition, wait_s=20.0, what="the condition"):
         time.sleep(0.05)
 
 
-__all__ = ["Device", "Objectd", "Placement", "SwiftServers", "container_headers", "make_rings", "md5",
-           "timestamp", "wait_for"]
+__all__ = ["Device", "Objectd", "Placement", "SwiftServers", "container_headers", "make_rings",
+           "md5", "timestamp", "wait_for"]

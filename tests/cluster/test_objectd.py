@@ -1,7 +1,7 @@
 """The object server's half of the backend protocol, over raw sockets.
 
-Tests with the fixture `dev` state what Swift 2.30's object server does. With NEEDLETAIL_TEST_SWIFT=1 they
-also run against Debian's, which checks the expectations."""
+Tests with the fixture `dev` state what Swift 2.30's object server does. With
+NEEDLETAIL_TEST_SWIFT=1 they also run against Debian's, which checks the expectations."""
 import json
 import os
 
@@ -173,7 +173,8 @@ def test_if_none_match_on_put(dev, name):
 def test_expect_100_continue(dev, name):
     with Raw(dev.ip, dev.port) as raw:
         raw.send("PUT /%s/1/%s HTTP/1.1\r\nHost: x\r\nX-Timestamp: %s\r\nContent-Type: a/b\r\n"
-                 "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n" % (dev.name, name, timestamp()))
+                 "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+                 % (dev.name, name, timestamp()))
         assert raw.head().status == 100
         raw.send(b"abc")
         assert raw.response().status == 201
@@ -185,7 +186,7 @@ def test_expect_100_continue(dev, name):
 
 
 def test_footers(dev, name):
-    """Metadata behind the body, as an encrypting proxy sends it (proxy/controllers/obj.py MIMEPutter)."""
+    """Metadata behind the body, as an encrypting proxy sends it (proxy/controllers/obj.py)."""
     footer = json.dumps({"X-Object-Sysmeta-Late": "yes", "Etag": md5(b"abc")})
     body = ("--b0undary\r\nX-Document: object body\r\n\r\nabc\r\n--b0undary\r\n"
             "X-Document: object metadata\r\nContent-MD5: %s\r\n\r\n%s\r\n--b0undary--\r\n"
@@ -212,10 +213,10 @@ def test_footers(dev, name):
 
 
 def test_reserved_names(dev, name):
-    for path, status in (("a/%00c/%00o", 201), ("a/%00c/o", 400), ("a/c/%00o", 400), ("a/c/o%00", 400),
-                         (".a/c/%00o", 201)):
-        assert dev.request("PUT", "", raw_path="/%s/1/%s" % (dev.name, path), body=b"x").status == status, \
-            path
+    for path, status in (("a/%00c/%00o", 201), ("a/%00c/o", 400), ("a/c/%00o", 400),
+                         ("a/c/o%00", 400), (".a/c/%00o", 201)):
+        res = dev.request("PUT", "", raw_path="/%s/1/%s" % (dev.name, path), body=b"x")
+        assert res.status == status, path
 
 
 # ---- conditions and ranges ----
@@ -250,7 +251,8 @@ def test_etag_is_at(dev, name):
 def test_ranges(dev, name):
     dev.put(name, b"0123456789")
     for value, status, body, content_range in (
-            ("bytes=0-3", 206, b"0123", "bytes 0-3/10"), ("bytes=5-", 206, b"56789", "bytes 5-9/10"),
+            ("bytes=0-3", 206, b"0123", "bytes 0-3/10"),
+            ("bytes=5-", 206, b"56789", "bytes 5-9/10"),
             ("bytes=-3", 206, b"789", "bytes 7-9/10"), ("bytes=8-100", 206, b"89", "bytes 8-9/10"),
             ("bytes=a-b", 200, b"0123456789", None), ("bytes=5-3", 200, b"0123456789", None),
             ("bytes=10-", 416, None, "bytes */10"), ("bytes=-0", 416, None, "bytes */10")):
@@ -260,7 +262,8 @@ def test_ranges(dev, name):
         if body is not None:
             assert res.body == body
     assert dev.head(name, {"Range": "bytes=0-3"}).status == 200
-    ignored = {"Range": "bytes=0-3", "X-Backend-Ignore-Range-If-Metadata-Present": "X-Static-Large-Object"}
+    ignored = {"Range": "bytes=0-3",
+               "X-Backend-Ignore-Range-If-Metadata-Present": "X-Static-Large-Object"}
     assert dev.get(name, ignored).status == 206
     dev.put(name, b"0123456789", {"X-Static-Large-Object": "True"})
     assert dev.get(name, ignored).status == 200
@@ -353,7 +356,8 @@ def test_post_conflicts(dev, name):
 
 def test_put_drops_what_was_posted(dev, name):
     dev.put(name, b"x", {"X-Timestamp": timestamp(-5)})
-    dev.post(name, {"X-Timestamp": timestamp(-4), "X-Object-Meta-A": "1", "Content-Type": "image/png"})
+    dev.post(name, {"X-Timestamp": timestamp(-4), "X-Object-Meta-A": "1",
+                    "Content-Type": "image/png"})
     dev.put(name, b"y")
     res = dev.get(name)
     assert res.get("X-Object-Meta-A") is None and res.get("Content-Type") == "text/plain"
@@ -399,7 +403,8 @@ def test_if_delete_at(dev, name):
     dev.put(name, b"x", {"X-Delete-At": str(at)})
     assert dev.delete(name, {"X-If-Delete-At": "x"}).status == 400
     assert dev.delete(name, {"X-If-Delete-At": str(at + 1)}).status == 412
-    assert dev.delete(name, {"X-If-Delete-At": str(at), "X-Timestamp": timestamp(-100)}).status == 409
+    late = {"X-If-Delete-At": str(at), "X-Timestamp": timestamp(-100)}
+    assert dev.delete(name, late).status == 409
     assert dev.delete(name, {"X-If-Delete-At": str(at)}).status == 204
     assert dev.get(name).status == 404
 
@@ -482,7 +487,8 @@ def test_rows_of_object_servers(dev, name):
 def test_known_etags_are_taken(ours, name):
     dev = ours.device()
     assert dev.put(name, b"x", {"X-Needletail-Etag": md5(b"y")}).get("ETag") == '"%s"' % md5(b"y")
-    chunked = {"Transfer-Encoding": "chunked", "Content-Length": None, "Trailer": "X-Needletail-Etag"}
+    chunked = {"Transfer-Encoding": "chunked", "Content-Length": None,
+               "Trailer": "X-Needletail-Etag"}
     res = dev.request("PUT", name, chunked, b"1\r\nx\r\n0\r\nX-Needletail-Etag: %s\r\n\r\n"
                       % md5(b"z").encode())
     assert res.status == 201 and res.get("ETag") == '"%s"' % md5(b"z")
@@ -494,7 +500,8 @@ def test_says_what_it_is(ours, name):
     assert dev.get(name).get("X-Backend-Needletail") == "1"
     with Raw(dev.ip, dev.port) as raw:
         raw.send("PUT /%s/1/%s HTTP/1.1\r\nHost: x\r\nX-Timestamp: %s\r\nContent-Type: a/b\r\n"
-                 "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n" % (dev.name, name, timestamp()))
+                 "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+                 % (dev.name, name, timestamp()))
         interim = raw.head()
         assert interim.status == 100 and interim.get("X-Needletail") == "1"
 
@@ -516,7 +523,8 @@ def test_pending_rows_are_delivered(ours, name):
     part, nodes = ours.placement.nodes("a", container)
     for n in nodes:
         ours.device_of(n).make_container("a/" + container, part)
-    gone = {"X-Container-Host": "127.0.0.1:1", "X-Container-Device": "d9", "X-Container-Partition": "1"}
+    gone = {"X-Container-Host": "127.0.0.1:1", "X-Container-Device": "d9",
+            "X-Container-Partition": "1"}
     assert one.put("a/%s/o" % container, b"x", gone).status == 201
     for n in nodes:
         wait_for(lambda n=n: ours.device_of(n).listing("a/" + container, part) == ["o"],
@@ -612,8 +620,8 @@ def flip(folder, needle):
 def test_operators_pages(ours):
     dev = ours.device()
     assert dev.request("GET", "", raw_path="/healthcheck").body == b"OK"
-    for page in ("mem", "load", "diskusage", "devices", "version", "ringmd5", "async", "quarantined",
-                 "mounted", "unmounted", "replication/object", "auditor/object", "expirer/object",
+    for page in ("mem", "load", "diskusage", "devices", "version", "ringmd5", "async",
+                 "quarantined", "mounted", "unmounted", "replication/object", "auditor/object", "expirer/object",
                  "updater/object", "time"):
         res = dev.request("GET", "", raw_path="/recon/" + page)
         assert res.status == 200, page

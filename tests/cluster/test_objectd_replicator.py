@@ -1,5 +1,5 @@
-"""Bringing home: after passes of the replicators every primary has what any device had, and handoffs have
-nothing left."""
+"""Bringing home: after passes of the replicators every primary has what any device had, and
+handoffs have nothing left."""
 import os
 import signal
 
@@ -88,12 +88,13 @@ def test_metadata(nodes, name):
         put(p, device, b"x", {"X-Timestamp": "1400000000.00000", "X-Object-Meta-A": "1",
                               "X-Object-Sysmeta-S": "s", "Content-Type": "a/b;swift_bytes=9"})
     post = timestamp()
-    p.primaries[0].post(p.path, {"X-Timestamp": post, "X-Object-Meta-B": "2", "Content-Type": "c/d"},
-                        part=p.part)
+    p.primaries[0].post(p.path, {"X-Timestamp": post, "X-Object-Meta-B": "2",
+                                 "Content-Type": "c/d"}, part=p.part)
     p.primaries[0].replicate()
     for device in p.primaries:
         res = p.get(device)
-        assert (res.get("X-Timestamp"), res.get("X-Backend-Data-Timestamp")) == (post, "1400000000.00000")
+        assert (res.get("X-Timestamp"), res.get("X-Backend-Data-Timestamp")) == \
+            (post, "1400000000.00000")
         assert [res.get(h) for h in ("X-Object-Meta-A", "X-Object-Meta-B", "X-Object-Sysmeta-S",
                                      "Content-Type")] == [None, "2", "s", "c/d"]
     """A device that missed even the data gets both, under both times."""
@@ -103,7 +104,8 @@ def test_metadata(nodes, name):
     q.primaries[0].replicate()
     for device in q.primaries:
         res = q.get(device)
-        assert (res.get("X-Timestamp"), res.get("X-Backend-Data-Timestamp")) == (post, "1400000000.00000")
+        assert (res.get("X-Timestamp"), res.get("X-Backend-Data-Timestamp")) == \
+            (post, "1400000000.00000")
         assert res.get("X-Object-Meta-B") == "2" and res.get("Content-Type") == "text/plain"
 
 
@@ -285,7 +287,8 @@ def test_device_that_was_empty(name):
         shutil.rmtree(os.path.join(n.home, "devices", "d2"))
         n.start()
         fresh = n.device(1)
-        wait_for(lambda: all(paths[i].get(fresh).body == b"%d" % i for i in paths), what="all objects")
+        wait_for(lambda: all(paths[i].get(fresh).body == b"%d" % i for i in paths),
+                 what="all objects")
 
 
 def test_others_may_not_trigger_it(nodes):
@@ -294,5 +297,6 @@ def test_others_may_not_trigger_it(nodes):
     assert device.request("POST", "", raw_path="/d1/0/.needletail/nonsense").status == 404
     for what in ("digest", "missing", "db-compare", "db-ranges", "db-import", "rows"):
         for body in (b"", b"x", b"\xff" * 100):
-            status = device.request("POST", "", body=body, raw_path="/d1/0/.needletail/" + what).status
+            path = "/d1/0/.needletail/" + what
+            status = device.request("POST", "", body=body, raw_path=path).status
             assert status in (200, 400, 404), (what, body, status)
