@@ -621,8 +621,8 @@ def test_operators_pages(ours):
     dev = ours.device()
     assert dev.request("GET", "", raw_path="/healthcheck").body == b"OK"
     for page in ("mem", "load", "diskusage", "devices", "version", "ringmd5", "async",
-                 "quarantined", "mounted", "unmounted", "replication/object", "auditor/object", "expirer/object",
-                 "updater/object", "time"):
+                 "quarantined", "mounted", "unmounted", "replication/object",
+                 "auditor/object", "expirer/object", "updater/object", "time"):
         res = dev.request("GET", "", raw_path="/recon/" + page)
         assert res.status == 200, page
         json.loads(res.body)
