@@ -9,13 +9,33 @@
 enum { LOCK_SECONDS = 15 };
 
 static const struct command *const commands[] = {
-	&command_create, &command_show, &command_add, &command_remove, &command_search, &command_list_parts,
-	&command_set_weight, &command_set_region, &command_set_zone, &command_set_info, &command_set_replicas,
-	&command_set_min_part_hours, &command_set_overload, &command_rebalance, &command_validate,
-	&command_dispersion, &command_pretend_min_part_hours_passed, &command_write_ring, &command_write_builder,
-	&command_version, &command_prepare_increase_partition_power, &command_increase_partition_power,
-	&command_cancel_increase_partition_power, &command_finish_increase_partition_power, &command_nodes,
-	&command_compose, &command_simulate,
+	&command_create,
+	&command_show,
+	&command_add,
+	&command_remove,
+	&command_search,
+	&command_list_parts,
+	&command_set_weight,
+	&command_set_region,
+	&command_set_zone,
+	&command_set_info,
+	&command_set_replicas,
+	&command_set_min_part_hours,
+	&command_set_overload,
+	&command_rebalance,
+	&command_validate,
+	&command_dispersion,
+	&command_pretend_min_part_hours_passed,
+	&command_write_ring,
+	&command_write_builder,
+	&command_version,
+	&command_prepare_increase_partition_power,
+	&command_increase_partition_power,
+	&command_cancel_increase_partition_power,
+	&command_finish_increase_partition_power,
+	&command_nodes,
+	&command_compose,
+	&command_simulate,
 };
 
 static const struct command *command_find(const char *name)
@@ -31,7 +51,8 @@ static int help(void)
 	printf("ringtool %s\n\n", NEEDLETAIL_VERSION);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		printf("%s\n\n", commands[i]->usage);
-	printf("The builder file is JSON, for instance object.builder.json; its ring file is object.ring.gz beside\n"
+	printf("The builder file is JSON, for instance object.builder.json; its ring file is "
+	       "object.ring.gz beside\n"
 	       "it, and either names both.\n"
 	       "Exit codes: 0 = operation successful\n"
 	       "            1 = operation completed with warnings\n"
@@ -97,7 +118,8 @@ int main(int argc, char **argv)
 	const struct command *c = argc > 1 ? command_find(argv[1]) : NULL;
 	int code;
 
-	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help"))
 		return help();
 	if (!strcmp(argv[1], "--version"))
 		return printf("ringtool %s\n", NEEDLETAIL_VERSION), EXIT_GOOD;

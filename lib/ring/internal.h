@@ -4,7 +4,8 @@
 
 enum ring_tier { TIER_REGION, TIER_ZONE, TIER_SERVER, TIER_COUNT };
 
-/* Where a ring file keeps the previous owners: in the metadata of format 1, a section in format 2. */
+/* Where a ring file keeps the previous owners: in the metadata of format 1, a section in
+ * format 2. */
 #define RING_PREVIOUS_KEY "needletail_previous"
 #define RING_PREVIOUS_SECTION "needletail/previous"
 
@@ -32,5 +33,6 @@ void ring_index(struct ring *r);
 
 static inline uint32_t ring_cell_at(const struct ring *r, uint64_t cell)
 {
-	return r->id_bytes == 2 ? ((const uint16_t *)r->table)[cell] : ((const uint32_t *)r->table)[cell];
+	return r->id_bytes == 2 ? ((const uint16_t *)r->table)[cell]
+				: ((const uint32_t *)r->table)[cell];
 }

@@ -84,7 +84,8 @@ void ring_hash_path(struct str hash_prefix, struct str hash_suffix, struct str a
 
 uint32_t ring_part_of_hash(const struct ring *r, const unsigned char md5[16])
 {
-	uint64_t top = (uint64_t)md5[0] << 24 | (uint64_t)md5[1] << 16 | (uint64_t)md5[2] << 8 | md5[3];
+	uint64_t top =
+		(uint64_t)md5[0] << 24 | (uint64_t)md5[1] << 16 | (uint64_t)md5[2] << 8 | md5[3];
 
 	return (uint32_t)(top >> (32 - r->part_power));
 }
@@ -117,7 +118,8 @@ static unsigned primary_ids(const struct ring *r, uint32_t part, uint32_t ids[RI
 	return n;
 }
 
-unsigned ring_primaries(const struct ring *r, uint32_t part, const struct ring_dev *out[], unsigned max)
+unsigned ring_primaries(const struct ring *r, uint32_t part, const struct ring_dev *out[],
+			unsigned max)
 {
 	uint32_t ids[RING_REPLICAS_MAX];
 	unsigned n = primary_ids(r, part, ids);
@@ -127,7 +129,8 @@ unsigned ring_primaries(const struct ring *r, uint32_t part, const struct ring_d
 	return n;
 }
 
-unsigned ring_previous(const struct ring *r, uint32_t part, const struct ring_dev *out[], unsigned max)
+unsigned ring_previous(const struct ring *r, uint32_t part, const struct ring_dev *out[],
+		       unsigned max)
 {
 	size_t low = 0, high = r->moved_n;
 	unsigned n = 0;

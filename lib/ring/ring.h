@@ -36,9 +36,9 @@ struct ring_moved {
 
 struct ring;
 
-/* Reads a ring file. 0, or -errno with the reason in why (may be NULL): -ENOENT and its kin when the
- * file cannot be read, -EINVAL when it is not a sound ring. Everything in the file is checked, so
- * that no later call can fail. Blocks on the disk. */
+/* Reads a ring file. 0, or -errno with the reason in why (may be NULL): -ENOENT and its kin when
+ * the file cannot be read, -EINVAL when it is not a sound ring. Everything in the file is checked,
+ * so that no later call can fail. Blocks on the disk. */
 int ring_load(const char *path, struct ring **ret, struct fault *why) must_check;
 /* The same from the bytes of a file. */
 int ring_parse(struct str bytes, struct ring **ret, struct fault *why) must_check;
@@ -77,17 +77,19 @@ uint32_t ring_part_of(const struct ring *r, struct str hash_prefix, struct str h
 
 /* The devices that hold a partition, in row order, each once. Returns how many there are and writes
  * at most max of them. */
-unsigned ring_primaries(const struct ring *r, uint32_t part, const struct ring_dev *out[], unsigned max);
+unsigned ring_primaries(const struct ring *r, uint32_t part, const struct ring_dev *out[],
+			unsigned max);
 /* Devices that held the partition before it last moved and do not now, newest first: a copy may
  * still be there. Only rings of ringtool know them. Returns the number written. */
-unsigned ring_previous(const struct ring *r, uint32_t part, const struct ring_dev *out[], unsigned max);
+unsigned ring_previous(const struct ring *r, uint32_t part, const struct ring_dev *out[],
+		       unsigned max);
 
 /* Walks the devices that stand in for absent primaries, in Swift's order (get_more_nodes): first
  * devices in regions that have no copy yet, then zones, then servers, then any; only devices that
  * hold partitions. Lives on the stack and holds no reference; ends after RING_HANDOFFS_MAX. */
 struct ring_handoffs {
 	const struct ring *ring;
-	uint32_t start, step, index;    /* where the walk began, its stride, the partition it is at */
+	uint32_t start, step, index; /* where the walk began, its stride, the partition it is at */
 	unsigned row;
 	unsigned phase;
 	bool wrapped;

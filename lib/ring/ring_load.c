@@ -37,7 +37,8 @@ static int unpack(struct str packed, struct buf *raw, struct fault *why)
 
 	assert(code == Z_OK);
 	while (code == Z_OK) {
-		size_t in = MIN(packed.n - (size_t)((const char *)z.next_in - packed.p), (size_t)GIB);
+		size_t in =
+			MIN(packed.n - (size_t)((const char *)z.next_in - packed.p), (size_t)GIB);
 		char *to = buf_reserve(raw, 64 * KIB);
 
 		if (!to)
@@ -57,12 +58,13 @@ static int unpack(struct str packed, struct buf *raw, struct fault *why)
 		return fault_set(why, -EINVAL, "is not a whole gzip file (%s)",
 				 code == Z_BUF_ERROR ? "it ends too early" : "damaged data");
 	if (left > 0)
-		return fault_set(why, -EINVAL, "has %zu bytes behind the end of its gzip stream", left);
+		return fault_set(why, -EINVAL, "has %zu bytes behind the end of its gzip stream",
+				 left);
 	return 0;
 }
 
-/* An integer of a JSON object within bounds; what is absent or null takes the default, and when that
- * is below the bounds it must be there. */
+/* An integer of a JSON object within bounds; what is absent or null takes the default, and when
+ * that is below the bounds it must be there. */
 static int json_int(const json_t *o, const char *key, int64_t low, int64_t high, int64_t absent,
 		    int64_t *ret, struct fault *why)
 {
@@ -75,8 +77,9 @@ static int json_int(const json_t *o, const char *key, int64_t low, int64_t high,
 		return 0;
 	}
 	if (!json_is_integer(j) || json_integer_value(j) < low || json_integer_value(j) > high)
-		return fault_set(why, -EINVAL, "\"%s\" is not a number from %" PRId64 " to %" PRId64,
-				 key, low, high);
+		return fault_set(why, -EINVAL,
+				 "\"%s\" is not a number from %" PRId64 " to %" PRId64, key, low,
+				 high);
 	*ret = json_integer_value(j);
 	return 0;
 }
@@ -95,10 +98,12 @@ static int json_text(const json_t *o, const char *key, const char *absent, char 
 	if (!s || (j && json_is_string(j) && strlen(s) != json_string_length(j)))
 		return fault_set(why, -EINVAL, "\"%s\" is not a string", key);
 	if (strlen(s) >= size || !*s)
-		return fault_set(why, -EINVAL, "\"%s\" is empty or longer than %zu bytes", key, size - 1);
+		return fault_set(why, -EINVAL, "\"%s\" is empty or longer than %zu bytes", key,
+				 size - 1);
 	for (const char *p = s; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '/')
-			return fault_set(why, -EINVAL, "\"%s\" has a slash or control character", key);
+			return fault_set(why, -EINVAL, "\"%s\" has a slash or control character",
+					 key);
 	memcpy(to, s, strlen(s) + 1);
 	return 0;
 }
@@ -109,7 +114,9 @@ static int dev_addresses(const json_t *o, struct ring_dev *d, struct fault *why)
 	int err = json_text(o, "ip", NULL, d->ip, sizeof d->ip, why);
 
 	err = err ?: json_int(o, "port", 0, 65535, REQUIRED, &port, why);
-	err = err ?: json_text(o, "replication_ip", d->ip, d->replication_ip, sizeof d->replication_ip, why);
+	err = err
+		      ?: json_text(o, "replication_ip", d->ip, d->replication_ip,
+				   sizeof d->replication_ip, why);
 	err = err ?: json_int(o, "replication_port", 0, 65535, port, &replication_port, why);
 	err = err ?: json_text(o, "device", NULL, d->device, sizeof d->device, why);
 	if (err)
@@ -138,8 +145,10 @@ static int dev_fill(const json_t *o, unsigned id, struct ring_dev *d, struct fau
 		return fault_set(why, -EINVAL, "\"id\" is %" PRId64, own_id);
 	if (weight && (!json_is_number(weight) || !(json_number_value(weight) >= 0)))
 		return fault_set(why, -EINVAL, "\"weight\" is not a number of at least 0");
-	if (meta && !json_is_null(meta) && (!json_is_string(meta) || json_string_length(meta) > META_MAX))
-		return fault_set(why, -EINVAL, "\"meta\" is not a string of at most %d bytes", META_MAX);
+	if (meta && !json_is_null(meta) &&
+	    (!json_is_string(meta) || json_string_length(meta) > META_MAX))
+		return fault_set(why, -EINVAL, "\"meta\" is not a string of at most %d bytes",
+				 META_MAX);
 	d->id = (int)id;
 	d->region = (unsigned)region;
 	d->zone = (unsigned)zone;
@@ -153,7 +162,8 @@ static int devs_fill(struct ring *r, const json_t *devs, struct fault *why)
 	size_t n = json_array_size(devs);
 
 	if (!json_is_array(devs) || n == 0 || n > RING_DEVICES_MAX)
-		return fault_set(why, -EINVAL, "does not list from 1 to %d devices", RING_DEVICES_MAX);
+		return fault_set(why, -EINVAL, "does not list from 1 to %d devices",
+				 RING_DEVICES_MAX);
 	r->devs = xcalloc(n, sizeof *r->devs);
 	r->devs_n = (unsigned)n;
 	for (unsigned i = 0; i < n; i++) {
@@ -188,8 +198,8 @@ static int meta_fill(struct ring *r, const json_t *meta, struct fault *why)
 
 /* Takes the table's bytes over into the ring: raw is what the file unpacked to and becomes the
  * table, since rings can be large; cells are narrowed to 2 or 4 bytes in the machine's order. */
-static int table_take(struct ring *r, struct buf *raw, size_t offset, uint64_t bytes, unsigned width,
-		      bool swap, struct fault *why)
+static int table_take(struct ring *r, struct buf *raw, size_t offset, uint64_t bytes,
+		      unsigned width, bool swap, struct fault *why)
 {
 	uint64_t parts = (uint64_t)1 << r->part_power;
 	const char *from = raw->p + offset;
@@ -212,8 +222,10 @@ static int table_take(struct ring *r, struct buf *raw, size_t offset, uint64_t b
 		else
 			memcpy(&dev, from + cell * width, width);
 		if (dev >= r->devs_n || !r->devs[dev])
-			return fault_set(why, -EINVAL, "gives partition %" PRIu64 " to device %" PRIu64
-					 ", which does not exist", cell & (parts - 1), dev);
+			return fault_set(why, -EINVAL,
+					 "gives partition %" PRIu64 " to device %" PRIu64
+					 ", which does not exist",
+					 cell & (parts - 1), dev);
 		/* Never overtakes the reading: the table is not narrower in the file. */
 		if (r->id_bytes == 2)
 			((uint16_t *)(void *)raw->p)[cell] = (uint16_t)dev;
@@ -253,7 +265,8 @@ static int moved_fill(struct ring *r, struct str from, struct fault *why)
 		    (part += step) >= ring_partitions(r))
 			return fault_set(why, -EINVAL, "has damaged records of previous owners");
 		if (dev < r->devs_n && r->devs[dev])
-			r->moved[r->moved_n++] = (struct ring_moved){ (uint32_t)part, (uint32_t)dev };
+			r->moved[r->moved_n++] =
+				(struct ring_moved){ (uint32_t)part, (uint32_t)dev };
 	}
 	return 0;
 }
@@ -299,11 +312,13 @@ static int parse_v1(struct ring *r, struct buf *raw, struct fault *why)
 	bool machine_is_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
 	bool is_big = order ? !strcmp(order, "big") : machine_is_big;
 	if (!is_big && machine_is_big)
-		return fault_set(why, -ENOTSUP, "is little-endian, which this machine does not read");
+		return fault_set(why, -ENOTSUP,
+				 "is little-endian, which this machine does not read");
 	err = moved_fill_text(r, json_object_get(meta, RING_PREVIOUS_KEY), why);
 	err = err ?: table_take(r, raw, at, raw->n - at, 2, is_big, why);
 	if (!err && r->rows != rows)
-		return fault_set(why, -EINVAL, "has %u rows where its metadata says %" PRId64, r->rows, rows);
+		return fault_set(why, -EINVAL, "has %u rows where its metadata says %" PRId64,
+				 r->rows, rows);
 	return err;
 }
 
@@ -328,9 +343,10 @@ static bool section_sound(const json_t *entry, const char *p, size_t n)
 	return true;
 }
 
-/* Finds a section by the index: its bytes without the length in front. -ENOENT when there is none. */
-static int section_find(const json_t *index, const char *name, const struct buf *raw, struct str *ret,
-			struct fault *why)
+/* Finds a section by the index: its bytes without the length in front. -ENOENT when there
+ * is none. */
+static int section_find(const json_t *index, const char *name, const struct buf *raw,
+			struct str *ret, struct fault *why)
 {
 	const json_t *entry = json_object_get(index, name);
 	const json_t *start = json_array_get(entry, 1);
@@ -339,10 +355,12 @@ static int section_find(const json_t *index, const char *name, const struct buf 
 		return fault_set(why, -ENOENT, "has no section %s", name);
 	uint64_t at = json_is_integer(start) ? (uint64_t)json_integer_value(start) : UINT64_MAX;
 	if (at > raw->n || raw->n - at < 8 || be_read(raw->p + at, 8) > raw->n - at - 8)
-		return fault_set(why, -EINVAL, "has an index that points outside the file for %s", name);
+		return fault_set(why, -EINVAL, "has an index that points outside the file for %s",
+				 name);
 	uint64_t n = be_read(raw->p + at, 8);
 	if (!section_sound(entry, raw->p + at, (size_t)n + 8))
-		return fault_set(why, -EINVAL, "has a damaged section %s: its checksum is another", name);
+		return fault_set(why, -EINVAL, "has a damaged section %s: its checksum is another",
+				 name);
 	*ret = str_of(raw->p + at + 8, (size_t)n);
 	return 0;
 }
@@ -395,7 +413,9 @@ int ring_parse(struct str bytes, struct ring **ret, struct fault *why)
 	if (err)
 		return err;
 	if (raw.n < MAGIC_SIZE || memcmp(raw.p, "R1NG", 4) != 0)
-		return fault_set(why, -EINVAL, "is not a ring file (pickled rings of Swift before 1.7 are not read)");
+		return fault_set(
+			why, -EINVAL,
+			"is not a ring file (pickled rings of Swift before 1.7 are not read)");
 	r->format = (unsigned)be_read(raw.p + 4, 2);
 	if (r->format == 1)
 		err = parse_v1(r, &raw, why);

@@ -111,8 +111,8 @@ static void gz_magic(struct gz *g, unsigned format)
 static json_t *dev_json(const struct ring_dev *d)
 {
 	json_t *j = json_pack("{s:i, s:I, s:I, s:s, s:i, s:s, s:i, s:s, s:f, s:s}", "id", d->id,
-			      "region", (json_int_t)d->region, "zone", (json_int_t)d->zone, "ip", d->ip,
-			      "port", (int)d->port, "replication_ip", d->replication_ip,
+			      "region", (json_int_t)d->region, "zone", (json_int_t)d->zone, "ip",
+			      d->ip, "port", (int)d->port, "replication_ip", d->replication_ip,
 			      "replication_port", (int)d->replication_port, "device", d->device,
 			      "weight", d->weight, "meta", d->meta ?: "");
 
@@ -125,7 +125,8 @@ static json_t *devs_json(const struct ring_image *image)
 	json_t *devs = json_array();
 
 	for (unsigned i = 0; i < image->devs_n; i++)
-		json_array_append_new(devs, image->devs[i] ? dev_json(image->devs[i]) : json_null());
+		json_array_append_new(devs,
+				      image->devs[i] ? dev_json(image->devs[i]) : json_null());
 	return devs;
 }
 
@@ -170,7 +171,8 @@ static void moved_pack(const struct ring_image *image, struct buf *to)
 	}
 }
 
-static void table_write(struct gz *g, const struct ring_image *image, unsigned id_bytes, bool network)
+static void table_write(struct gz *g, const struct ring_image *image, unsigned id_bytes,
+			bool network)
 {
 	unsigned char room[2 * KIB];
 	size_t n = 0;
@@ -198,7 +200,8 @@ static void pack_v1(const struct ring_image *image, struct buf *to)
 	struct gz g;
 
 	json_object_set_new(meta, "devs", devs_json(image));
-	json_object_set_new(meta, "replica_count", json_integer((image->cells + parts - 1) >> image->part_power));
+	json_object_set_new(meta, "replica_count",
+			    json_integer((image->cells + parts - 1) >> image->part_power));
 	json_object_set_new(meta, "byteorder", json_string("little"));
 	if (image->moved_n) {
 		moved_pack(image, &moved);
@@ -237,8 +240,9 @@ static void section_end(struct gz *g, const struct section *s, json_t *index)
 	hex_encode(sum, sizeof sum, hex);
 	digest_free(TAKE(g->sum));
 	json_object_set_new(index, s->name,
-			    json_pack("[I, I, I, I, s, s]", (json_int_t)s->packed_at, (json_int_t)s->raw_at,
-				      (json_int_t)(g->out->n - g->base), (json_int_t)g->raw_n, "sha256", hex));
+			    json_pack("[I, I, I, I, s, s]", (json_int_t)s->packed_at,
+				      (json_int_t)s->raw_at, (json_int_t)(g->out->n - g->base),
+				      (json_int_t)g->raw_n, "sha256", hex));
 }
 
 static void section_bytes(struct gz *g, const char *name, struct str bytes, json_t *index)
@@ -308,11 +312,13 @@ int ring_pack(const struct ring_image *image, unsigned format, unsigned id_bytes
 
 	assert(image->part_power <= RING_PART_POWER_MAX && image->devs_n <= RING_DEVICES_MAX);
 	if (format != 1 && format != 2)
-		return fault_set(why, -EINVAL, "there is no ring format %u: 1 and 2 are known", format);
+		return fault_set(why, -EINVAL, "there is no ring format %u: 1 and 2 are known",
+				 format);
 	if (id_bytes != 0 && id_bytes != 2 && id_bytes != 4 && id_bytes != 8)
 		return fault_set(why, -EINVAL, "a device id has 2, 4 or 8 bytes, not %u", id_bytes);
 	if (!narrow && (format == 1 || id_bytes == 2))
-		return fault_set(why, -EINVAL, "%u devices do not fit into ids of 2 bytes; write format 2%s",
+		return fault_set(why, -EINVAL,
+				 "%u devices do not fit into ids of 2 bytes; write format 2%s",
 				 image->devs_n, format == 2 ? " with 4" : "");
 	if (format == 1)
 		pack_v1(image, to);

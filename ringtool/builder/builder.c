@@ -44,10 +44,9 @@ uint64_t builder_cells_wanted(const struct builder *b)
 
 struct builder_dev *builder_dev_same(const struct builder *b, const struct ring_dev *dev)
 {
-	builder_for_dev(d, b)
-		if (d->dev.id != dev->id && d->dev.port == dev->port && !strcmp(d->dev.ip, dev->ip) &&
-		    !strcmp(d->dev.device, dev->device))
-			return d;
+	builder_for_dev(d, b) if (d->dev.id != dev->id && d->dev.port == dev->port &&
+				  !strcmp(d->dev.ip, dev->ip) &&
+				  !strcmp(d->dev.device, dev->device)) return d;
 	return NULL;
 }
 
@@ -56,12 +55,14 @@ int builder_dev_check(const struct ring_dev *dev, struct fault *why)
 {
 	struct str device = str_from(dev->device);
 
-	if (!*dev->ip || !*dev->replication_ip || strchr(dev->ip, ' ') || strchr(dev->replication_ip, ' '))
+	if (!*dev->ip || !*dev->replication_ip || strchr(dev->ip, ' ') ||
+	    strchr(dev->replication_ip, ' '))
 		return fault_set(why, -EINVAL, "Invalid address %s", dev->ip);
 	if (dev->port > 65535 || dev->replication_port > 65535)
-		return fault_set(why, -EINVAL, "Invalid port %u", MAX(dev->port, dev->replication_port));
-	if (device.n == 0 || device.p[0] == ' ' || str_ends(device, S(" ")) || strchr(device.p, '/') ||
-	    str_eq(device, S(".")) || str_eq(device, S("..")))
+		return fault_set(why, -EINVAL, "Invalid port %u",
+				 MAX(dev->port, dev->replication_port));
+	if (device.n == 0 || device.p[0] == ' ' || str_ends(device, S(" ")) ||
+	    strchr(device.p, '/') || str_eq(device, S(".")) || str_eq(device, S("..")))
 		return fault_set(why, -EINVAL, "Invalid device name");
 	if (!(dev->weight >= 0) || isinf(dev->weight))
 		return fault_set(why, -EINVAL, "Invalid weight value: %g", dev->weight);
@@ -96,7 +97,8 @@ int builder_dev_load(struct builder *b, const struct ring_dev *dev, struct fault
 	if (err)
 		return err;
 	if (dev->id < 0 || dev->id >= RING_DEVICES_MAX || builder_dev(b, (unsigned)dev->id))
-		return fault_set(why, -EINVAL, "device id %d is there twice or out of bounds", dev->id);
+		return fault_set(why, -EINVAL, "device id %d is there twice or out of bounds",
+				 dev->id);
 	dev_put(b, dev, (unsigned)dev->id);
 	return 0;
 }
@@ -120,8 +122,8 @@ int builder_dev_add(struct builder *b, const struct ring_dev *dev, struct fault 
 		return fault_set(why, -EINVAL, "A ring has at most %d devices", RING_DEVICES_MAX);
 	struct builder_dev *same = builder_dev_same(b, dev);
 	if (same)
-		return fault_set(why, -EEXIST, "Device %d already uses %s:%u/%s.", same->dev.id, dev->ip,
-				 dev->port, dev->device);
+		return fault_set(why, -EEXIST, "Device %d already uses %s:%u/%s.", same->dev.id,
+				 dev->ip, dev->port, dev->device);
 	dev_put(b, dev, id);
 	b->devs_changed = true;
 	b->version++;
@@ -177,7 +179,8 @@ struct builder *builder_of_ring(const struct ring *r, unsigned min_part_hours)
 		b->devs[id]->dev.meta = xstrdup(dev->meta);
 	}
 	for (uint64_t cell = 0; cell < b->cells; cell++) {
-		b->table[cell] = (uint32_t)ring_cell(r, (unsigned)(cell >> b->part_power), (uint32_t)(cell % parts));
+		b->table[cell] = (uint32_t)ring_cell(r, (unsigned)(cell >> b->part_power),
+						     (uint32_t)(cell % parts));
 		b->devs[b->table[cell]]->parts++;
 	}
 	for (uint64_t part = 0; part < parts; part++) {
@@ -185,8 +188,10 @@ struct builder *builder_of_ring(const struct ring *r, unsigned min_part_hours)
 
 		for (unsigned i = 0; i < n; i++) {
 			if ((b->moved_n & (b->moved_n - 1)) == 0)
-				b->moved = xreallocarray(b->moved, b->moved_n * 2 + 1, sizeof *b->moved);
-			b->moved[b->moved_n++] = (struct ring_moved){ (uint32_t)part, (uint32_t)previous[i]->id };
+				b->moved = xreallocarray(b->moved, b->moved_n * 2 + 1,
+							 sizeof *b->moved);
+			b->moved[b->moved_n++] =
+				(struct ring_moved){ (uint32_t)part, (uint32_t)previous[i]->id };
 		}
 	}
 	b->version = MAX(ring_version(r), (int64_t)0);
@@ -201,7 +206,8 @@ void builder_hours_update(struct builder *b, int64_t now)
 	if (hours <= 0)
 		return;
 	for (uint64_t part = 0; part < builder_parts(b); part++)
-		b->hours_since[part] = (uint8_t)MIN(b->hours_since[part] + hours, (int64_t)BUILDER_HOURS_MAX);
+		b->hours_since[part] =
+			(uint8_t)MIN(b->hours_since[part] + hours, (int64_t)BUILDER_HOURS_MAX);
 	b->hours_epoch = now;
 }
 

@@ -47,7 +47,10 @@ struct builder *builder_new(unsigned part_power, double replicas, unsigned min_p
 void builder_free(struct builder *b);
 DEFINE_AUTO(builder, struct builder *, builder_free);
 
-static inline uint64_t builder_parts(const struct builder *b) { return (uint64_t)1 << b->part_power; }
+static inline uint64_t builder_parts(const struct builder *b)
+{
+	return (uint64_t)1 << b->part_power;
+}
 /* Cells a table for so many replicas has. */
 uint64_t builder_cells_wanted(const struct builder *b);
 static inline unsigned builder_rows(const struct builder *b)
@@ -62,8 +65,9 @@ static inline struct builder_dev *builder_dev(const struct builder *b, unsigned 
 	for (unsigned d##_id = 0; d##_id < (b)->devs_n; d##_id++) \
 		for (struct builder_dev *d = (b)->devs[d##_id]; d; d = NULL)
 
-/* Takes a device in, whose strings are copied; dev->id below 0 asks for the lowest free one. Returns
- * the id, -EEXIST when the id or the same ip, port and device is there already, -EINVAL otherwise. */
+/* Takes a device in, whose strings are copied; dev->id below 0 asks for the lowest free one.
+ * Returns the id, -EEXIST when the id or the same ip, port and device is there already, -EINVAL
+ * otherwise. */
 int builder_dev_add(struct builder *b, const struct ring_dev *dev, struct fault *why) must_check;
 /* Takes a device of a builder's file in, with its id; nothing counts as changed. 0 or -EINVAL. */
 int builder_dev_load(struct builder *b, const struct ring_dev *dev, struct fault *why) must_check;
@@ -87,7 +91,8 @@ struct ring_image builder_image(const struct builder *b, struct ring_dev ***ret_
  * moves are not in a ring. */
 struct builder *builder_of_ring(const struct ring *r, unsigned min_part_hours);
 
-/* Hours: brings hours_since up to now (seconds), and what is left until partitions may move again. */
+/* Hours: brings hours_since up to now (seconds), and what is left until partitions may
+ * move again. */
 void builder_hours_update(struct builder *b, int64_t now);
 int64_t builder_hours_seconds_left(const struct builder *b, int64_t now);
 /* Lets every partition move at once. */

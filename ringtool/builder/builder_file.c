@@ -26,7 +26,8 @@ static json_t *packed_json(const void *p, size_t n)
 
 	assert(code == Z_OK);
 	base64_encode(&text, packed, size);
-	return json_pack("{s:I, s:o}", "bytes", (json_int_t)n, "packed", json_stringn(text.p, text.n));
+	return json_pack("{s:I, s:o}", "bytes", (json_int_t)n, "packed",
+			 json_stringn(text.p, text.n));
 }
 
 static int packed_read(const json_t *j, size_t n, void **ret)
@@ -36,7 +37,8 @@ static int packed_read(const json_t *j, size_t n, void **ret)
 	AUTO(free) room = NULL;
 	uLongf size = n;
 
-	if (json_integer_value(json_object_get(j, "bytes")) != (json_int_t)n || !json_is_string(text) ||
+	if (json_integer_value(json_object_get(j, "bytes")) != (json_int_t)n ||
+	    !json_is_string(text) ||
 	    base64_decode(&packed, str_of(json_string_value(text), json_string_length(text))) < 0)
 		return -EINVAL;
 	room = xmalloc(n + 1);
@@ -52,12 +54,15 @@ static json_t *devs_json(const struct builder *b)
 
 	for (unsigned i = 0; i < b->devs_n; i++) {
 		const struct builder_dev *d = b->devs[i];
-		json_t *j = !d ? json_null() : json_pack(
-			"{s:i, s:I, s:I, s:s, s:i, s:s, s:i, s:s, s:f, s:s, s:b}", "id", d->dev.id,
-			"region", (json_int_t)d->dev.region, "zone", (json_int_t)d->dev.zone,
-			"ip", d->dev.ip, "port", (int)d->dev.port, "replication_ip", d->dev.replication_ip,
-			"replication_port", (int)d->dev.replication_port, "device", d->dev.device,
-			"weight", d->dev.weight, "meta", d->dev.meta, "removing", d->removing);
+		json_t *j =
+			!d ? json_null()
+			   : json_pack("{s:i, s:I, s:I, s:s, s:i, s:s, s:i, s:s, s:f, s:s, s:b}",
+				       "id", d->dev.id, "region", (json_int_t)d->dev.region, "zone",
+				       (json_int_t)d->dev.zone, "ip", d->dev.ip, "port",
+				       (int)d->dev.port, "replication_ip", d->dev.replication_ip,
+				       "replication_port", (int)d->dev.replication_port, "device",
+				       d->dev.device, "weight", d->dev.weight, "meta", d->dev.meta,
+				       "removing", d->removing);
 
 		assert(j);
 		json_array_append_new(devs, j);
@@ -82,11 +87,12 @@ static json_t *table_json(const struct builder *b)
 
 void builder_format(const struct builder *b, struct buf *to)
 {
-	AUTO(json) j = json_pack("{s:i, s:s, s:i, s:f, s:i, s:f, s:I, s:b, s:I}", "needletail_builder", FORMAT,
-				 "id", b->id, "part_power", (int)b->part_power, "replicas", b->replicas,
-				 "min_part_hours", (int)b->min_part_hours, "overload", b->overload,
-				 "version", (json_int_t)b->version, "devs_changed", b->devs_changed,
-				 "hours_epoch", (json_int_t)b->hours_epoch);
+	AUTO(json)
+	j = json_pack("{s:i, s:s, s:i, s:f, s:i, s:f, s:I, s:b, s:I}", "needletail_builder", FORMAT,
+		      "id", b->id, "part_power", (int)b->part_power, "replicas", b->replicas,
+		      "min_part_hours", (int)b->min_part_hours, "overload", b->overload, "version",
+		      (json_int_t)b->version, "devs_changed", b->devs_changed, "hours_epoch",
+		      (json_int_t)b->hours_epoch);
 
 	assert(j);
 	if (b->next_part_power >= 0)
@@ -128,10 +134,12 @@ static int dev_read(struct builder *b, json_t *j, struct fault *why)
 	if (json_unpack(j, "{s:i, s:I, s:I, s:s, s:i, s:s, s:i, s:s, s:F, s:s, s:b!}", "id", &id,
 			"region", &region, "zone", &zone, "ip", &ip, "port", &port,
 			"replication_ip", &replication_ip, "replication_port", &replication_port,
-			"device", &device, "weight", &weight, "meta", &meta, "removing", &removing) < 0 ||
-	    copy(dev.ip, sizeof dev.ip, ip) < 0 || copy(dev.device, sizeof dev.device, device) < 0 ||
-	    copy(dev.replication_ip, sizeof dev.replication_ip, replication_ip) < 0 ||
-	    region < 0 || region > INT32_MAX || zone < 0 || zone > INT32_MAX || id < 0)
+			"device", &device, "weight", &weight, "meta", &meta, "removing",
+			&removing) < 0 ||
+	    copy(dev.ip, sizeof dev.ip, ip) < 0 ||
+	    copy(dev.device, sizeof dev.device, device) < 0 ||
+	    copy(dev.replication_ip, sizeof dev.replication_ip, replication_ip) < 0 || region < 0 ||
+	    region > INT32_MAX || zone < 0 || zone > INT32_MAX || id < 0)
 		return fault_set(why, -EINVAL, "a device lacks something or has it wrong");
 	dev.id = id;
 	dev.region = (unsigned)region;
@@ -168,13 +176,15 @@ static int table_read(struct builder *b, const json_t *j, struct fault *why)
 	json_int_t bytes = json_integer_value(json_object_get(j, "bytes"));
 	AUTO(free) room = NULL;
 
-	if (cells < (json_int_t)builder_parts(b) || cells > (json_int_t)(builder_parts(b) * RING_REPLICAS_MAX) ||
+	if (cells < (json_int_t)builder_parts(b) ||
+	    cells > (json_int_t)(builder_parts(b) * RING_REPLICAS_MAX) ||
 	    (bytes != cells * 2 && bytes != cells * 4) || packed_read(j, (size_t)bytes, &room) < 0)
 		return fault_set(why, -EINVAL, "\"table\" is damaged");
 	b->cells = (uint64_t)cells;
 	b->table = xreallocarray(NULL, b->cells, sizeof *b->table);
 	for (uint64_t cell = 0; cell < b->cells; cell++) {
-		uint32_t dev = bytes == cells * 2 ? ((uint16_t *)room)[cell] : ((uint32_t *)room)[cell];
+		uint32_t dev =
+			bytes == cells * 2 ? ((uint16_t *)room)[cell] : ((uint32_t *)room)[cell];
 
 		if (!builder_dev(b, dev))
 			return fault_set(why, -EINVAL, "\"table\" names device %" PRIu32
@@ -220,9 +230,9 @@ static int tables_read(struct builder *b, const json_t *j, struct fault *why)
 static int keys_check(json_t *j, struct fault *why)
 {
 	static const char *const known[] = {
-		"needletail_builder", "id", "part_power", "replicas", "min_part_hours", "overload", "version",
-		"devs_changed", "hours_epoch", "next_part_power", "dispersion", "devices", "hours_since", "table",
-		"previous",
+		"needletail_builder", "id",      "part_power",   "replicas",    "min_part_hours",
+		"overload",           "version", "devs_changed", "hours_epoch", "next_part_power",
+		"dispersion",         "devices", "hours_since",  "table",       "previous",
 	};
 	const char *key;
 	json_t *value;
@@ -248,8 +258,10 @@ int builder_parse(struct str text, struct builder **ret, struct fault *why)
 	const char *id;
 
 	if (text.n > 0 && text.p[0] == (char)0x80)
-		return fault_set(why, -EINVAL, "is a builder of Swift (a Python pickle), which is not read; make one "
-				 "from its ring file with write_builder");
+		return fault_set(
+			why, -EINVAL,
+			"is a builder of Swift (a Python pickle), which is not read; make one "
+			"from its ring file with write_builder");
 	if (!j)
 		return fault_set(why, -EINVAL, "is not JSON: line %d: %s", error.line, error.text);
 	if (json_unpack(j, "{s:i}", "needletail_builder", &format) < 0)
@@ -259,10 +271,12 @@ int builder_parse(struct str text, struct builder **ret, struct fault *why)
 	if (json_unpack(j, "{s:s, s:i, s:F, s:i, s:F, s:I, s:b, s:I, s?i, s?F}", "id", &id,
 			"part_power", &part_power, "replicas", &replicas, "min_part_hours", &hours,
 			"overload", &overload, "version", &version, "devs_changed", &changed,
-			"hours_epoch", &epoch, "next_part_power", &next, "dispersion", &dispersion) < 0 ||
+			"hours_epoch", &epoch, "next_part_power", &next, "dispersion",
+			&dispersion) < 0 ||
 	    part_power < 0 || part_power > BUILDER_PART_POWER_MAX || !(replicas >= 1) ||
-	    replicas > RING_REPLICAS_MAX || hours < 0 || !(overload >= 0) || isinf(overload) || version < 0 ||
-	    strlen(id) != 32 || (next != -1 && next != part_power && next != part_power + 1))
+	    replicas > RING_REPLICAS_MAX || hours < 0 || !(overload >= 0) || isinf(overload) ||
+	    version < 0 || strlen(id) != 32 ||
+	    (next != -1 && next != part_power && next != part_power + 1))
 		return fault_set(why, -EINVAL, "has a setting that is missing or out of bounds");
 	AUTO(builder) b = builder_new((unsigned)part_power, replicas, (unsigned)hours);
 	int err = keys_check(j, why);
@@ -297,7 +311,8 @@ int builder_load(const char *path, struct builder **ret, struct fault *why)
 	if (fd < 0 && errno == ENOENT)
 		return fault_set(why, -ENOENT, "Ring Builder file does not exist: %s", path);
 	if (fd < 0)
-		return fault_set(why, -errno, "Ring Builder file cannot be accessed: %s: %s", path, strerror(errno));
+		return fault_set(why, -errno, "Ring Builder file cannot be accessed: %s: %s", path,
+				 strerror(errno));
 	while (n > 0) {
 		char *p = buf_reserve(&text, 64 * KIB);
 
@@ -307,7 +322,8 @@ int builder_load(const char *path, struct builder **ret, struct fault *why)
 		text.n += (size_t)n;
 	}
 	int err = builder_parse(buf_str(&text), ret, &cause);
-	return err ? fault_set(why, err, "Ring Builder file is invalid: %s %s", path, cause.text) : 0;
+	return err ? fault_set(why, err, "Ring Builder file is invalid: %s %s", path, cause.text)
+		   : 0;
 }
 
 int builder_save(const struct builder *b, const char *path, struct fault *why)

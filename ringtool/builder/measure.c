@@ -16,7 +16,9 @@ static double dev_balance(const struct builder *b, const struct builder_dev *d, 
 {
 	if (d->dev.weight <= 0)
 		return d->parts ? BUILDER_BALANCE_MAX : 0;
-	return 100.0 * d->parts * weights / (d->dev.weight * b->replicas * (double)builder_parts(b)) - 100.0;
+	return 100.0 * d->parts * weights /
+		       (d->dev.weight * b->replicas * (double)builder_parts(b)) -
+	       100.0;
 }
 
 double builder_dev_balance(const struct builder *b, const struct builder_dev *d)
@@ -55,7 +57,8 @@ struct measure measure_spread(const struct builder *b)
 				bool first = true;
 
 				for (uint64_t other = part; other < b->cells; other += parts) {
-					bool same = plan_path(m.plan, b->table[other])[depth] == node;
+					bool same =
+						plan_path(m.plan, b->table[other])[depth] == node;
 
 					first = first && !(same && other < cell);
 					n += same;
@@ -104,22 +107,30 @@ int builder_validate(const struct builder *b, struct fault *why)
 		uint32_t dev = b->table[cell];
 
 		if (!builder_dev(b, dev))
-			return fault_set(why, -EINVAL, "Partition %" PRIu64 ", replica %" PRIu64
-					 " was not allocated to a device.", cell % parts, cell / parts);
+			return fault_set(why, -EINVAL,
+					 "Partition %" PRIu64 ", replica %" PRIu64
+					 " was not allocated to a device.",
+					 cell % parts, cell / parts);
 		count[dev]++;
 		for (uint64_t other = cell % parts; other < cell; other += parts)
 			if (b->table[other] == dev)
-				return fault_set(why, -EINVAL, "The partition %" PRIu64 " has been assigned "
-						 "to duplicate devices %" PRIu32, cell % parts, dev);
+				return fault_set(why, -EINVAL,
+						 "The partition %" PRIu64 " has been assigned "
+						 "to duplicate devices %" PRIu32,
+						 cell % parts, dev);
 	}
 	builder_for_dev(d, b) {
 		counted += d->parts;
 		if (d->parts != count[d_id])
-			return fault_set(why, -EINVAL, "Device %u has %" PRIu32 " partitions but is said to have %"
-					 PRIu32, d_id, count[d_id], d->parts);
+			return fault_set(why, -EINVAL,
+					 "Device %u has %" PRIu32
+					 " partitions but is said to have %" PRIu32,
+					 d_id, count[d_id], d->parts);
 	}
 	if (counted != b->cells)
-		return fault_set(why, -EINVAL, "All partitions are not double accounted for: %" PRIu64
-				 " != %" PRIu64, counted, b->cells);
+		return fault_set(why, -EINVAL,
+				 "All partitions are not double accounted for: %" PRIu64
+				 " != %" PRIu64,
+				 counted, b->cells);
 	return 0;
 }

@@ -31,7 +31,8 @@ static void heap_down(struct needs *w, uint32_t first, uint32_t n, uint32_t i)
 	uint32_t node = w->heap[first + i];
 
 	for (uint32_t child = 2 * i + 1; child < n; child = 2 * i + 1) {
-		if (child + 1 < n && w->key[w->heap[first + child + 1]] > w->key[w->heap[first + child]])
+		if (child + 1 < n &&
+		    w->key[w->heap[first + child + 1]] > w->key[w->heap[first + child]])
 			child++;
 		if (w->key[w->heap[first + child]] <= w->key[node])
 			break;
@@ -96,7 +97,8 @@ static void extras_count(const struct needs *w, int64_t *extra)
 		for (uint64_t cell = part; cell < w->b->cells; cell += parts) {
 			uint32_t dev = w->b->table[cell];
 
-			for (unsigned depth = 1; dev != BUILDER_NONE && depth < PLAN_DEPTH; depth++) {
+			for (unsigned depth = 1; dev != BUILDER_NONE && depth < PLAN_DEPTH;
+			     depth++) {
 				uint32_t node = plan_path(w->plan, dev)[depth];
 
 				extra[node] -= needs_count(w, &h, node) >= w->plan->nodes[node].min;
@@ -119,9 +121,9 @@ void needs_start(struct needs *w, struct builder *b, const struct plan *plan, ui
 	w->at = xcalloc(n, sizeof *w->at);
 	w->must = xcalloc(n, sizeof *w->must);
 	w->must_n = xcalloc(n, sizeof *w->must_n);
-	builder_for_dev(d, b)
-		for (unsigned depth = 1; depth < PLAN_DEPTH; depth++)
-			w->need[plan_path(plan, d_id)[depth]] += (uint64_t)MAX(needs_want(w, d_id), (int64_t)0);
+	builder_for_dev(d, b) for (unsigned depth = 1; depth < PLAN_DEPTH; depth++)
+		w->need[plan_path(plan, d_id)[depth]] +=
+		(uint64_t)MAX(needs_want(w, d_id), (int64_t)0);
 	extras_count(w, extra);
 	for (uint32_t i = 1; i < n; i++) {
 		uint32_t parent = plan->nodes[i].parent, first = plan->nodes[parent].child_first;
@@ -169,7 +171,8 @@ struct search {
 	enum needs_mode mode;
 };
 
-static bool may_take(const struct search *s, uint32_t child, const uint32_t *tried, unsigned tried_n)
+static bool may_take(const struct search *s, uint32_t child, const uint32_t *tried,
+		     unsigned tried_n)
 {
 	return s->w->need[child] > 0 && !is_tried(tried, tried_n, child) &&
 	       needs_count(s->w, s->h, child) < s->w->plan->nodes[child].max;
@@ -187,8 +190,10 @@ static uint32_t own_child(const struct search *s, uint32_t node)
 }
 
 /* The child with the most extra that may take a copy. Only children that may not, a few, are looked
- * behind in the heap. The giver's own tier may always take it, since it then holds as many as before. */
-static uint32_t best_child(const struct search *s, uint32_t node, const uint32_t *tried, unsigned tried_n)
+ * behind in the heap. The giver's own tier may always take it, since it then holds as many as
+ * before. */
+static uint32_t best_child(const struct search *s, uint32_t node, const uint32_t *tried,
+			   unsigned tried_n)
 {
 	const struct plan_node *parent = &s->w->plan->nodes[node];
 	uint32_t stack[STACK_MAX], best = BUILDER_NONE, own = own_child(s, node);
@@ -218,7 +223,8 @@ static uint32_t best_child(const struct search *s, uint32_t node, const uint32_t
 }
 
 /* The neediest child that must have more copies of the partition than it has. */
-static uint32_t must_child(const struct search *s, uint32_t node, const uint32_t *tried, unsigned tried_n)
+static uint32_t must_child(const struct search *s, uint32_t node, const uint32_t *tried,
+			   unsigned tried_n)
 {
 	const struct needs *w = s->w;
 	uint32_t best = BUILDER_NONE;

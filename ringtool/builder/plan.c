@@ -53,7 +53,8 @@ static void tree_build(struct plan *p, const struct builder *b)
 	p->nodes_n = 1;
 	for (int depth = 1; depth <= PLAN_LEAF; depth++) {
 		for (size_t i = 0; i < n; i++) {
-			uint32_t id = (uint32_t)devs[i]->id, *path = p->path + (size_t)id * PLAN_DEPTH;
+			uint32_t id = (uint32_t)devs[i]->id,
+				 *path = p->path + (size_t)id * PLAN_DEPTH;
 			int order;
 
 			if (i > 0 && dev_depth(devs[i - 1], devs[i], &order) > depth)
@@ -104,7 +105,8 @@ unsigned plan_spread_max(const struct plan *p, uint32_t node)
 		return (unsigned)ceil(n->spread);
 	if (!n->weighted_devs)
 		return 0;
-	unsigned above = plan_spread_max(p, n->parent), siblings = p->nodes[n->parent].weighted_children;
+	unsigned above = plan_spread_max(p, n->parent),
+		 siblings = p->nodes[n->parent].weighted_children;
 	unsigned max = (above + siblings - 1) / siblings;
 	return n->depth == PLAN_LEAF ? MIN(max, 1u) : max;
 }
@@ -199,7 +201,8 @@ static int wanted_fill(struct plan *p, const struct builder *b, struct fault *wh
 
 		if (node->wanted > node->weighted_devs + FUZZ ||
 		    (node->child_n && node->wanted > 0 && wanted_share(p, node) < 0))
-			return fault_set(why, -EINVAL, "%.2f replicas cannot be placed on %u devices",
+			return fault_set(why, -EINVAL,
+					 "%.2f replicas cannot be placed on %u devices",
 					 node->wanted, node->weighted_devs);
 	}
 	return 0;
@@ -226,13 +229,13 @@ static void target_fill(struct plan *p, const struct builder *b)
 	}
 }
 
-/* Who gets a cell that rounding left over: first tiers where one more does not harm the spread. Then
- * evenness: score is how much worse, in percent of its share, rounding down would leave the child than
- * rounding up. Then who keeps more of what it has, so that large rings, where a cell is far below a
- * percent, move little. */
+/* Who gets a cell that rounding left over: first tiers where one more does not harm the spread.
+ * Then evenness: score is how much worse, in percent of its share, rounding down would leave the
+ * child than rounding up. Then who keeps more of what it has, so that large rings, where a cell is
+ * far below a percent, move little. */
 struct leftover {
 	uint32_t node;
-	bool bound;                     /* rounding took nothing from it: it is at a bound of the plan */
+	bool bound; /* rounding took nothing from it: it is at a bound of the plan */
 	bool crowded;                   /* its weight makes it hold more than the spread wants */
 	double score;
 	bool holds;
@@ -277,7 +280,9 @@ static void quota_share(struct plan *p, const struct plan_node *node, uint64_t p
 		bool crowded = c->target > plan_spread_max(p, i) + FUZZ;
 
 		if (c->weighted_devs)
-			left[n++] = (struct leftover){ i, lost < 1e-6, crowded, score, c->have > c->quota, lost };
+			left[n++] =
+				(struct leftover){ i, lost<1e-6, crowded, score, c->have> c->quota,
+						   lost };
 	}
 	qsort(left, n, sizeof *left, leftover_order);
 	while (remaining > 0 && n > 0)
@@ -306,8 +311,8 @@ int plan_new(const struct builder *b, struct plan **ret, struct fault *why)
 	AUTO(plan) p = plan_tree_new(b);
 
 	if (p->nodes[0].weighted_devs < b->replicas)
-		return fault_set(why, -EINVAL, "Replica count of %g requires more than %u devices", b->replicas,
-				 p->nodes[0].weighted_devs);
+		return fault_set(why, -EINVAL, "Replica count of %g requires more than %u devices",
+				 b->replicas, p->nodes[0].weighted_devs);
 	weighted_fill(p, b);
 	int err = wanted_fill(p, b, why);
 	if (err)

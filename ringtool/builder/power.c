@@ -25,9 +25,11 @@ int builder_power_increase(struct builder *b)
 		hours[2 * part] = hours[2 * part + 1] = b->hours_since[part];
 	for (size_t i = 0, end; i < b->moved_n; i = end) {
 		for (end = i; end < b->moved_n && b->moved[end].part == b->moved[i].part; end++)
-			moved[n++] = (struct ring_moved){ 2 * b->moved[end].part, b->moved[end].dev };
+			moved[n++] =
+				(struct ring_moved){ 2 * b->moved[end].part, b->moved[end].dev };
 		for (size_t k = i; k < end; k++)
-			moved[n++] = (struct ring_moved){ 2 * b->moved[k].part + 1, b->moved[k].dev };
+			moved[n++] =
+				(struct ring_moved){ 2 * b->moved[k].part + 1, b->moved[k].dev };
 	}
 	builder_for_dev(d, b)
 		d->parts *= 2;

@@ -8,8 +8,8 @@
  *   disperse  a copy too many in one tier goes elsewhere
  *   balance   devices above their quota give cells to those below
  *   exchange  where no cell of the one fits the other, over a third device
- * A cell that is new in this rebalance may be placed again at no cost. Any other cell moves only when
- * its partition has rested for min_part_hours, and then one per partition and rebalance. */
+ * A cell that is new in this rebalance may be placed again at no cost. Any other cell moves only
+ * when its partition has rested for min_part_hours, and then one per partition and rebalance. */
 struct job {
 	struct needs needs;
 	struct builder *b;
@@ -23,7 +23,10 @@ struct job {
 enum { EXCHANGE_ROUNDS = 12 };
 
 static bool bit_get(const uint8_t *bits, uint64_t i) { return bits[i / 8] >> i % 8 & 1; }
-static void bit_set(uint8_t *bits, uint64_t i) { bits[i / 8] = (uint8_t)(bits[i / 8] | 1 << i % 8); }
+static void bit_set(uint8_t *bits, uint64_t i)
+{
+	bits[i / 8] = (uint8_t)(bits[i / 8] | 1 << i % 8);
+}
 
 static uint64_t cell_of(const struct job *j, unsigned row, uint64_t part)
 {
@@ -154,8 +157,8 @@ static bool crowded(const struct job *j, const struct holders *h, uint32_t dev)
 
 /* The row whose device should rather give a cell away, of those that a condition leaves: drained
  * devices first, then the fullest. -1 when there is none. */
-static int row_to_give(const struct job *j, uint64_t part, const struct holders *all, bool for_spread,
-		       bool fresh_only)
+static int row_to_give(const struct job *j, uint64_t part, const struct holders *all,
+		       bool for_spread, bool fresh_only)
 {
 	int64_t most = INT64_MAX;
 	int best = -1;
@@ -180,7 +183,8 @@ static int row_to_give(const struct job *j, uint64_t part, const struct holders 
 	return best;
 }
 
-/* The deepest tier that a cell may not leave, since its partition would have too few copies there. */
+/* The deepest tier that a cell may not leave, since its partition would have too few
+ * copies there. */
 static uint32_t anchor(const struct job *j, const struct holders *rest, uint32_t dev)
 {
 	uint32_t deepest = 0;
@@ -332,7 +336,8 @@ static bool exchange_cell(struct job *j, uint64_t cell, uint64_t *ways)
 			continue;
 		holders_of(j, way_part, (int)(way >> j->b->part_power), &rest_way);
 		uint32_t dev = find_better(j, &rest_way, third);
-		if (dev == BUILDER_NONE || !(bit_get(j->fresh, cell) || far_off(j, j->b->table[cell]) || far_off(j, dev)))
+		if (dev == BUILDER_NONE ||
+		    !(bit_get(j->fresh, cell) || far_off(j, j->b->table[cell]) || far_off(j, dev)))
 			continue;
 		ways[third] = UINT64_MAX;
 		cell_assign(j, cell, third);
@@ -378,21 +383,23 @@ static bool holds(const struct job *j, uint64_t part, uint32_t dev)
 	return false;
 }
 
-/* Appends the owners of a partition in the table before that it has no more, then the older ones. */
-static size_t moved_collect(const struct job *j, uint64_t part, const uint32_t *old, uint64_t old_cells,
-			    size_t *at, struct ring_moved *to)
+/* Appends the owners of a partition in the table before that it has no more, then the
+ * older ones. */
+static size_t moved_collect(const struct job *j, uint64_t part, const uint32_t *old,
+			    uint64_t old_cells, size_t *at, struct ring_moved *to)
 {
 	const struct builder *b = j->b;
 	bool keep = b->hours_since[part] <= BUILDER_PREVIOUS_HOURS;
 	size_t n = 0;
 
 	for (uint64_t cell = part; cell < old_cells; cell += j->parts)
-		if (old[cell] != BUILDER_NONE && !b->devs[old[cell]]->removing && !holds(j, part, old[cell]) &&
-		    n < BUILDER_PREVIOUS_MAX)
+		if (old[cell] != BUILDER_NONE && !b->devs[old[cell]]->removing &&
+		    !holds(j, part, old[cell]) && n < BUILDER_PREVIOUS_MAX)
 			to[n++] = (struct ring_moved){ (uint32_t)part, old[cell] };
 	for (; *at < b->moved_n && b->moved[*at].part == part; (*at)++) {
 		const struct ring_moved *m = &b->moved[*at];
-		bool known = !keep || !b->devs[m->dev] || b->devs[m->dev]->removing || holds(j, part, m->dev);
+		bool known = !keep || !b->devs[m->dev] || b->devs[m->dev]->removing ||
+			     holds(j, part, m->dev);
 
 		for (size_t i = 0; i < n && !known; i++)
 			known = to[i].dev == m->dev;
@@ -402,8 +409,10 @@ static size_t moved_collect(const struct job *j, uint64_t part, const uint32_t *
 	return n;
 }
 
-/* Compares with the table before: counts what changed, remembers previous owners, restarts clocks. */
-static void account(struct job *j, const uint32_t *old, uint64_t old_cells, struct builder_moves *ret)
+/* Compares with the table before: counts what changed, remembers previous owners,
+ * restarts clocks. */
+static void account(struct job *j, const uint32_t *old, uint64_t old_cells,
+		    struct builder_moves *ret)
 {
 	struct builder *b = j->b;
 	struct ring_moved *moved = NULL;

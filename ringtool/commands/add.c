@@ -21,12 +21,16 @@ static int add_strings(struct session *s, const struct dev_options *o)
 		struct fault why;
 
 		if (dev_add_parse(o->argv[i], &f, &why) < 0)
-			return command_failed("%s\nThe on-disk ring builder is unchanged.", why.text);
+			return command_failed("%s\nThe on-disk ring builder is unchanged.",
+					      why.text);
 		if (!(f.set & DEV_REGION))
-			fprintf(stderr, "WARNING: No region specified for %s. Defaulting to region 1.\n", o->argv[i]);
+			fprintf(stderr,
+				"WARNING: No region specified for %s. Defaulting to region 1.\n",
+				o->argv[i]);
 		if (parse_double(o->argv[i + 1], &f.dev.weight) < 0 || f.dev.weight < 0)
-			return command_failed("Invalid weight value: %s\nThe on-disk ring builder is unchanged.",
-					      o->argv[i + 1]);
+			return command_failed(
+				"Invalid weight value: %s\nThe on-disk ring builder is unchanged.",
+				o->argv[i + 1]);
 		if (add_one(s, &f.dev) != EXIT_GOOD)
 			return EXIT_ERROR;
 	}
@@ -35,16 +39,19 @@ static int add_strings(struct session *s, const struct dev_options *o)
 
 static int add_options(struct session *s, const struct dev_fields *match)
 {
-	static const struct { unsigned field; const char *name; } required[] = {
-		{ DEV_REGION, "-r/--region" }, { DEV_ZONE, "-z/--zone" }, { DEV_IP, "-i/--ip" },
-		{ DEV_PORT, "-p/--port" }, { DEV_DEVICE, "-d/--device" }, { DEV_WEIGHT, "-w/--weight" },
+	static const struct { unsigned field; const char *name;
+	} required[] = {
+		{ DEV_REGION, "-r/--region" }, { DEV_ZONE, "-z/--zone" },
+		{ DEV_IP, "-i/--ip" },         { DEV_PORT, "-p/--port" },
+		{ DEV_DEVICE, "-d/--device" }, { DEV_WEIGHT, "-w/--weight" },
 	};
 	struct ring_dev dev = match->dev;
 
 	for (size_t i = 0; i < ARRAY_LEN(required); i++)
 		if (!(match->set & required[i].field))
 			return command_failed("Required argument %s not specified.\n"
-					      "The on-disk ring builder is unchanged.", required[i].name);
+					      "The on-disk ring builder is unchanged.",
+					      required[i].name);
 	if (!(match->set & DEV_ID))
 		dev.id = -1;
 	if (!(match->set & DEV_REPLICATION_IP))

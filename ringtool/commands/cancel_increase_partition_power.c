@@ -9,7 +9,8 @@ static int run(struct session *s)
 	if (code == EXIT_GOOD)
 		printf("The next partition power is now %d.\n"
 		       "The change will take effect after the next write_ring.\n"
-		       "Ensure that all servers use the changed ring and clean up the links of the relinking.\n",
+		       "Ensure that all servers use the changed ring and clean up the links of the "
+		       "relinking.\n",
 		       s->builder->next_part_power);
 	return code;
 }

@@ -39,7 +39,8 @@ static int save_bytes(const struct session *s, const char *path, struct str byte
 	CLEANUP(buf_done) struct buf copy = BUF(PATH_MAX);
 	struct fault why;
 
-	if (backup && (backup_path(s, path, &copy, &why) < 0 || ring_file_replace(copy.p, bytes, &why) < 0))
+	if (backup &&
+	    (backup_path(s, path, &copy, &why) < 0 || ring_file_replace(copy.p, bytes, &why) < 0))
 		return command_failed("%s", why.text);
 	if (ring_file_replace(path, bytes, &why) < 0)
 		return command_failed("%s", why.text);

@@ -26,13 +26,14 @@ struct command {
 	const char *usage;
 };
 
-extern const struct command command_show, command_create, command_add, command_remove, command_search,
-	command_list_parts, command_set_weight, command_set_region, command_set_zone, command_set_info,
-	command_set_replicas, command_set_min_part_hours, command_set_overload, command_rebalance,
-	command_validate, command_dispersion, command_pretend_min_part_hours_passed, command_write_ring,
-	command_write_builder, command_version, command_prepare_increase_partition_power,
-	command_increase_partition_power, command_cancel_increase_partition_power,
-	command_finish_increase_partition_power, command_nodes, command_simulate, command_compose;
+extern const struct command command_show, command_create, command_add, command_remove,
+	command_search, command_list_parts, command_set_weight, command_set_region,
+	command_set_zone, command_set_info, command_set_replicas, command_set_min_part_hours,
+	command_set_overload, command_rebalance, command_validate, command_dispersion,
+	command_pretend_min_part_hours_passed, command_write_ring, command_write_builder,
+	command_version, command_prepare_increase_partition_power, command_increase_partition_power,
+	command_cancel_increase_partition_power, command_finish_increase_partition_power,
+	command_nodes, command_simulate, command_compose;
 
 /* Prints a command's usage: for wrong arguments. Returns EXIT_ERROR. */
 int command_usage(const struct command *c);

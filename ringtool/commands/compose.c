@@ -23,17 +23,19 @@ static int check(struct builder *const *builders, unsigned n, const char *path, 
 	if (builder_validate(b, &why) < 0)
 		return command_failed("%s: %s", path, why.text);
 	if (b->part_power != builders[0]->part_power)
-		return command_failed("%s: part power is %u, that of the first builder %u", path, b->part_power,
-				      builders[0]->part_power);
+		return command_failed("%s: part power is %u, that of the first builder %u", path,
+				      b->part_power, builders[0]->part_power);
 	if (!last && b->cells % builder_parts(b))
-		return command_failed("%s: only the last builder can have a fraction of replicas", path);
+		return command_failed("%s: only the last builder can have a fraction of replicas",
+				      path);
 	if (b->next_part_power != builders[0]->next_part_power)
 		return command_failed("%s: its partition power increase is at another step", path);
 	for (unsigned i = 0; i < n; i++)
-		builder_for_dev(d, b)
-			if (has_region(builders[i], d->dev.region))
-				return command_failed("%s: region %u is in an earlier builder too", path,
-						      d->dev.region);
+		builder_for_dev(d, b) if (
+			has_region(builders[i],
+				   d->dev.region)) return command_failed("%s: region %u is in an "
+									 "earlier builder too",
+									 path, d->dev.region);
 	return EXIT_GOOD;
 }
 
@@ -75,7 +77,8 @@ static int run(struct session *s)
 	struct fault why;
 	int code = EXIT_GOOD;
 
-	if (s->argc < 3 || s->argc - 2 > BUILDERS_MAX || !str_ends(str_from(s->argv[1]), S(".ring.gz")))
+	if (s->argc < 3 || s->argc - 2 > BUILDERS_MAX ||
+	    !str_ends(str_from(s->argv[1]), S(".ring.gz")))
 		return command_usage(&command_compose);
 	for (; code == EXIT_GOOD && n < (unsigned)s->argc - 2; n += code == EXIT_GOOD) {
 		const char *path = s->argv[n + 2];
@@ -97,8 +100,11 @@ static int run(struct session *s)
 }
 
 const struct command command_compose = {
-	"compose", COMMAND_ALONE, run,
+	"compose",
+	COMMAND_ALONE,
+	run,
 	"ringtool compose <ring_file> <builder_file> [<builder_file> ...]\n"
-	"    Writes one ring with the replicas of several builders, each of which has whole regions of its\n"
+	"    Writes one ring with the replicas of several builders, each of which has whole "
+	"regions of its\n"
 	"    own. After a rebalance of any of them, compose again, in the same order.",
 };

@@ -25,7 +25,8 @@ static bool is_hostname(struct str s)
 	if (s.n == 0 || s.n > 255)
 		return false;
 	while ((label = str_cut(&rest, '.')).p) {
-		if (label.n == 0 || label.n > 63 || label.p[0] == '-' || label.p[label.n - 1] == '-')
+		if (label.n == 0 || label.n > 63 || label.p[0] == '-' ||
+		    label.p[label.n - 1] == '-')
 			return false;
 		for (size_t i = 0; i < label.n; i++)
 			if (!isalnum((unsigned char)label.p[i]) && label.p[i] != '-')
@@ -52,15 +53,17 @@ int dev_address_parse(struct str text, bool hosts, char to[RING_HOST_SIZE], stru
 		inet_ntop(AF_INET6, address, to, RING_HOST_SIZE);
 		return 0;
 	}
-	if (inet_pton(AF_INET, name, address) != 1 && (brackets || !hosts || !is_hostname(str_from(name))))
-		return fault_set(why, -EINVAL, "Invalid %s %.*s", hosts ? "address" : "ip", STR(text));
+	if (inet_pton(AF_INET, name, address) != 1 &&
+	    (brackets || !hosts || !is_hostname(str_from(name))))
+		return fault_set(why, -EINVAL, "Invalid %s %.*s", hosts ? "address" : "ip",
+				 STR(text));
 	memcpy(to, name, s.n + 1);
 	return 0;
 }
 
 /* The decimal number behind a letter, if the text goes on with that letter. */
-static int number_cut(struct str *s, char letter, unsigned max, unsigned field, unsigned *set, unsigned *ret,
-		      struct fault *why)
+static int number_cut(struct str *s, char letter, unsigned max, unsigned field, unsigned *set,
+		      unsigned *ret, struct fault *why)
 {
 	size_t n = 1;
 	uint64_t v;
@@ -158,13 +161,15 @@ int dev_change_parse(const char *text, struct dev_fields *ret, struct fault *why
 	struct fault cause = { "" };
 
 	if (tail_parse(str_from(text), &f, &cause) < 0 || !f.set)
-		return fault_set(why, -EINVAL, "Invalid set info change value: '%s' %s", text, cause.text);
+		return fault_set(why, -EINVAL, "Invalid set info change value: '%s' %s", text,
+				 cause.text);
 	*ret = f;
 	return 0;
 }
 
 /* ip:port up to the 'R' or '/' behind it; brackets may be missing around IPv6. */
-static int endpoint_cut(struct str *s, char ip[RING_HOST_SIZE], unsigned *ret_port, struct fault *why)
+static int endpoint_cut(struct str *s, char ip[RING_HOST_SIZE], unsigned *ret_port,
+			struct fault *why)
 {
 	size_t n = 0;
 	uint64_t port;
@@ -173,7 +178,8 @@ static int endpoint_cut(struct str *s, char ip[RING_HOST_SIZE], unsigned *ret_po
 		n++;
 	struct str address = str_head(*s, n);
 	ssize_t colon = str_rchr(address, ':');
-	if (colon < 0 || str_to_u64(str_skip(address, (size_t)colon + 1), &port) < 0 || port > 65535)
+	if (colon < 0 || str_to_u64(str_skip(address, (size_t)colon + 1), &port) < 0 ||
+	    port > 65535)
 		return fault_set(why, -EINVAL, "Invalid port in add value");
 	*s = str_skip(*s, n);
 	*ret_port = (unsigned)port;
@@ -217,14 +223,17 @@ static bool fits(const struct dev_fields *m, const struct ring_dev *d)
 		 ((m->set & DEV_ZONE) && d->zone != m->dev.zone) ||
 		 ((m->set & DEV_IP) && strcmp(d->ip, m->dev.ip)) ||
 		 ((m->set & DEV_PORT) && d->port != m->dev.port) ||
-		 ((m->set & DEV_REPLICATION_IP) && strcmp(d->replication_ip, m->dev.replication_ip)) ||
-		 ((m->set & DEV_REPLICATION_PORT) && d->replication_port != m->dev.replication_port) ||
+		 ((m->set & DEV_REPLICATION_IP) &&
+		  strcmp(d->replication_ip, m->dev.replication_ip)) ||
+		 ((m->set & DEV_REPLICATION_PORT) &&
+		  d->replication_port != m->dev.replication_port) ||
 		 ((m->set & DEV_DEVICE) && strcmp(d->device, m->dev.device)) ||
 		 ((m->set & DEV_WEIGHT) && d->weight != m->dev.weight) ||
 		 ((m->set & DEV_META) && !strstr(d->meta, m->dev.meta)));
 }
 
-struct builder_dev **dev_search(const struct builder *b, const struct dev_fields *match, unsigned *ret_n)
+struct builder_dev **dev_search(const struct builder *b, const struct dev_fields *match,
+				unsigned *ret_n)
 {
 	struct builder_dev **found = xcalloc(b->devs_n + 1, sizeof *found);
 	unsigned n = 0;
@@ -319,7 +328,8 @@ int dev_options_parse(struct session *s, struct dev_options *ret)
 
 	*ret = (struct dev_options){ 0 };
 	optind = 0;
-	while ((letter = getopt_long(s->argc, s->argv, "u:r:z:i:p:j:q:d:w:m:I:P:J:Q:D:M:y", options, NULL)) != -1) {
+	while ((letter = getopt_long(s->argc, s->argv, "u:r:z:i:p:j:q:d:w:m:I:P:J:Q:D:M:y", options,
+				     NULL)) != -1) {
 		const char *change = letter == '?' ? NULL : strchr(changes, letter);
 
 		if (letter == '?')
@@ -357,7 +367,8 @@ int dev_search_args(struct session *s, const struct command *c, struct dev_optio
 			return command_failed("%s", why.text);
 		AUTO(free) found = dev_search(s->builder, &match, &found_n);
 		all_room = xreallocarray(all_room, n + found_n + 1, sizeof(struct builder_dev *));
-		memcpy((struct builder_dev **)all_room + n, found, found_n * sizeof(struct builder_dev *));
+		memcpy((struct builder_dev **)all_room + n, found,
+		       found_n * sizeof(struct builder_dev *));
 		n += found_n;
 	}
 	*ret = TAKE(all_room);
@@ -368,19 +379,22 @@ int dev_search_args(struct session *s, const struct command *c, struct dev_optio
 void dev_format(const struct ring_dev *d, struct buf *to)
 {
 	const char *open = strchr(d->ip, ':') ? "[" : "", *close = *open ? "]" : "";
-	const char *open_r = strchr(d->replication_ip, ':') ? "[" : "", *close_r = *open_r ? "]" : "";
+	const char *open_r = strchr(d->replication_ip, ':') ? "[" : "",
+		   *close_r = *open_r ? "]" : "";
 
-	buf_addf(to, "d%dr%uz%u-%s%s%s:%uR%s%s%s:%u/%s_\"%s\"", d->id, d->region, d->zone, open, d->ip, close,
-		 d->port, open_r, d->replication_ip, close_r, d->replication_port, d->device, d->meta ?: "");
+	buf_addf(to, "d%dr%uz%u-%s%s%s:%uR%s%s%s:%u/%s_\"%s\"", d->id, d->region, d->zone, open,
+		 d->ip, close, d->port, open_r, d->replication_ip, close_r, d->replication_port,
+		 d->device, d->meta ?: "");
 }
 
-int dev_confirm(struct builder_dev **devs, unsigned n, const struct dev_options *o, const char *question,
-		const char *abort_text)
+int dev_confirm(struct builder_dev **devs, unsigned n, const struct dev_options *o,
+		const char *question, const char *abort_text)
 {
 	char answer[8] = "";
 
 	if (n == 0)
-		return command_failed("Search value matched 0 devices.\nThe on-disk ring builder is unchanged.");
+		return command_failed(
+			"Search value matched 0 devices.\nThe on-disk ring builder is unchanged.");
 	if (n == 1)
 		return EXIT_GOOD;
 	printf("Matched more than one device:\n");
@@ -401,7 +415,8 @@ int dev_confirm(struct builder_dev **devs, unsigned n, const struct dev_options 
 
 static int set_found(struct session *s, const struct dev_fields *match, const struct dev_options *o,
 		     const char *what, const char *value,
-		     int (*apply)(struct session *s, struct builder_dev *d, const char *value, struct fault *why))
+		     int (*apply)(struct session *s, struct builder_dev *d, const char *value,
+				  struct fault *why))
 {
 	char question[64];
 	struct fault why;
@@ -424,7 +439,8 @@ static int set_found(struct session *s, const struct dev_fields *match, const st
 }
 
 int dev_set_each(struct session *s, const struct command *c, const char *what,
-		 int (*apply)(struct session *s, struct builder_dev *d, const char *value, struct fault *why))
+		 int (*apply)(struct session *s, struct builder_dev *d, const char *value,
+			      struct fault *why))
 {
 	struct dev_options o;
 	struct dev_fields match;

@@ -98,8 +98,9 @@ static int spread_report(struct session *s, struct report *r)
 	AUTO(plan) plan = NULL;
 	struct fault why;
 
-	printf("Dispersion is %.06f, Balance is %.06f, Overload is %0.2f%%\n", builder_dispersion(s->builder),
-	       builder_balance(s->builder), s->builder->overload * 100);
+	printf("Dispersion is %.06f, Balance is %.06f, Overload is %0.2f%%\n",
+	       builder_dispersion(s->builder), builder_balance(s->builder),
+	       s->builder->overload * 100);
 	if (plan_new(s->builder, &plan, &why) < 0)
 		printf("Required overload is unknown: %s\n", why.text);
 	else
@@ -135,7 +136,8 @@ static int run(struct session *s)
 		r.verbose = r.verbose || letter == 'v';
 	}
 	if (!s->builder->cells)
-		return command_failed("Specified builder file \"%s\" is not rebalanced yet. Please rebalance first.",
+		return command_failed("Specified builder file \"%s\" is not rebalanced yet. Please "
+				      "rebalance first.",
 				      s->builder_path);
 	if (optind < s->argc && filter_compile(s->argv[optind], &r.filter) < 0)
 		return command_failed("'%s' is not a regular expression", s->argv[optind]);
@@ -149,10 +151,15 @@ static int run(struct session *s)
 }
 
 const struct command command_dispersion = {
-	"dispersion", COMMAND_BUILDER, run,
+	"dispersion",
+	COMMAND_BUILDER,
+	run,
 	"ringtool <builder_file> dispersion [<search_filter>] [--verbose] [--recalculate]\n"
-	"    Reports how well replicas are kept apart; --verbose shows every tier whose name the regular\n"
-	"    expression fits, for instance \"r\\d+z\\d+$\". Columns: cells in the tier, share of them that\n"
-	"    are too many, most replicas a partition should have there, and how many partitions have 0, 1,\n"
+	"    Reports how well replicas are kept apart; --verbose shows every tier whose name the "
+	"regular\n"
+	"    expression fits, for instance \"r\\d+z\\d+$\". Columns: cells in the tier, share of "
+	"them that\n"
+	"    are too many, most replicas a partition should have there, and how many partitions "
+	"have 0, 1,\n"
 	"    2, … there. Always computed anew (--recalculate is understood and changes nothing).",
 };

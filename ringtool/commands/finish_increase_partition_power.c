@@ -12,7 +12,10 @@ static int run(struct session *s)
 }
 
 const struct command command_finish_increase_partition_power = {
-	"finish_increase_partition_power", COMMAND_BUILDER | COMMAND_CHANGES, run,
+	"finish_increase_partition_power",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
 	"ringtool <builder_file> finish_increase_partition_power\n"
-	"    Ends an increase, or a cancelled one, after everything was cleaned up. Then: write_ring.",
+	"    Ends an increase, or a cancelled one, after everything was cleaned up. Then: "
+	"write_ring.",
 };

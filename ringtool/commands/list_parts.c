@@ -10,7 +10,8 @@ static int run(struct session *s)
 	unsigned n, most = 0;
 
 	if (!b->cells)
-		return command_failed("Specified builder file \"%s\" is not rebalanced yet. Please rebalance first.",
+		return command_failed("Specified builder file \"%s\" is not rebalanced yet. Please "
+				      "rebalance first.",
 				      s->builder_path);
 	if (dev_search_args(s, &command_list_parts, &o, &devs, &n) != EXIT_GOOD)
 		return EXIT_ERROR;
@@ -37,10 +38,14 @@ static int run(struct session *s)
 }
 
 const struct command command_list_parts = {
-	"list_parts", COMMAND_BUILDER, run,
+	"list_parts",
+	COMMAND_BUILDER,
+	run,
 	"ringtool <builder_file> list_parts <search-value> [<search-value>] ..\n"
 	"or\n"
-	"ringtool <builder_file> list_parts --region <region> --zone <zone> --ip <ip or hostname> ...\n"
-	"    Lists the partitions that are assigned to any of the matching devices, and to how many of\n"
+	"ringtool <builder_file> list_parts --region <region> --zone <zone> --ip <ip or hostname> "
+	"...\n"
+	"    Lists the partitions that are assigned to any of the matching devices, and to how "
+	"many of\n"
 	"    them, most matches first.",
 };

@@ -1,10 +1,10 @@
 /* nodes: where an account, container or object is. Swift: swift-get-nodes (cli/info.py). */
 #include "ringtool/commands/command.h"
 #include "lib/base/encode.h"
+#include "lib/swift/policy.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>
-#include <ini.h>
 #include <unistd.h>
 
 struct options {
@@ -13,61 +13,48 @@ struct options {
 	const char *policy, *swift_dir, *swift_conf, *prefix, *suffix;
 };
 
-/* What swift.conf says. */
-struct swift_conf {
-	char prefix[256], suffix[256];
-	const char *policy;             /* looked for */
-	int policy_index;               /* -1: not found */
-};
-
 struct target {
 	struct str account, container, object;
 };
 
-static int conf_value(void *arg, const char *section, const char *name, const char *value)
-{
-	struct swift_conf *c = arg;
-	struct str rest = str_from(value), alias;
-	unsigned index;
+/* What the names are hashed with, and the policy that was asked for. */
+struct names {
+	struct cluster *cluster;
+	struct str prefix, suffix;
+	int policy;                     /* index; -1: none was asked for */
+};
 
-	if (!strcmp(section, "swift-hash") && !strcmp(name, "swift_hash_path_prefix"))
-		snprintf(c->prefix, sizeof c->prefix, "%s", value);
-	else if (!strcmp(section, "swift-hash") && !strcmp(name, "swift_hash_path_suffix"))
-		snprintf(c->suffix, sizeof c->suffix, "%s", value);
-	if (!c->policy || (strcmp(name, "name") && strcmp(name, "aliases")) ||
-	    !str_starts(str_from(section), S("storage-policy:")) ||
-	    parse_unsigned(section + S("storage-policy:").n, 0, INT32_MAX, &index) < 0)
-		return 1;
-	while ((alias = str_cut(&rest, ',')).p)
-		if (str_ieq(str_trim(alias), str_from(c->policy)))
-			c->policy_index = (int)index;
-	return 1;
+static void names_done(struct names *n)
+{
+	cluster_done(n->cluster);
+	free(n->cluster);
 }
 
-static int conf_read(const struct options *o, struct swift_conf *c)
+/* From swift.conf, or a needletail.conf, which has the same sections; and from the options. */
+static int names_read(const struct options *o, struct names *n)
 {
 	CLEANUP(buf_done) struct buf path = BUF(PATH_MAX);
+	bool told = o->prefix || o->suffix || (o->part >= 0 && !o->policy);
+	struct fault why;
 
-	*c = (struct swift_conf){ .policy = o->policy, .policy_index = -1 };
 	buf_addf(&path, o->swift_conf ? "%s" : "%s/swift.conf", o->swift_conf ?: o->swift_dir);
-	if (access(path.p, F_OK) == 0) {
-		int line = ini_parse(path.p, conf_value, c);
-
-		if (line)
-			return command_failed("ERROR: %s: line %d cannot be read", path.p, line);
-	} else if (o->swift_conf) {
-		return command_failed("ERROR: %s: %s", path.p, strerror(errno));
-	} else if (!o->prefix && !o->suffix && o->part < 0) {
-		fprintf(stderr, "WARNING: no %s and no --hash-prefix or --hash-suffix: hashing without them\n", path.p);
+	if (o->swift_conf || o->policy || (!told && access(path.p, F_OK) == 0)) {
+		if (cluster_configure(n->cluster, o->swift_dir, path.p, &why) < 0)
+			return command_failed("ERROR: %s", why.text);
+	} else if (!told) {
+		fprintf(stderr,
+			"WARNING: no %s and no --hash-prefix or --hash-suffix: hashing without "
+			"them\n",
+			path.p);
 	}
-	if (o->prefix)
-		snprintf(c->prefix, sizeof c->prefix, "%s", o->prefix);
-	if (o->suffix)
-		snprintf(c->suffix, sizeof c->suffix, "%s", o->suffix);
-	if (o->policy && c->policy_index < 0 && str_ieq(str_from(o->policy), S("Policy-0")))
-		c->policy_index = 0;
-	if (o->policy && c->policy_index < 0)
+	n->prefix = o->prefix ? str_from(o->prefix) : n->cluster->hash_prefix;
+	n->suffix = o->suffix ? str_from(o->suffix) : n->cluster->hash_suffix;
+	if (!o->policy)
+		return EXIT_GOOD;
+	const struct policy *policy = cluster_policy_named(n->cluster, str_from(o->policy));
+	if (!policy)
 		return command_failed("ERROR: No policy named '%s'", o->policy);
+	n->policy = (int)policy->index;
 	return EXIT_GOOD;
 }
 
@@ -178,8 +165,8 @@ static void print_curl(const struct found *f, uint32_t part, const struct target
 		const struct ring_dev *d = f->devs[i];
 		bool v6 = strchr(d->ip, ':');
 
-		printf("curl -g -I -XHEAD \"http://%s%s%s:%u/%s/%" PRIu32 "/%s\"", v6 ? "[" : "", d->ip, v6 ? "]" : "",
-		       d->port, d->device, part, path.p);
+		printf("curl -g -I -XHEAD \"http://%s%s%s:%u/%s/%" PRIu32 "/%s\"", v6 ? "[" : "",
+		       d->ip, v6 ? "]" : "", d->port, d->device, part, path.p);
 		if (policy >= 0)
 			printf(" -H \"X-Backend-Storage-Policy-Index: %d\"", policy);
 		printf(" --path-as-is%s\n", i < f->primaries ? "" : " # [Handoff]");
@@ -191,19 +178,21 @@ static void print_found(const struct found *f, uint32_t part, const char *hash, 
 {
 	printf("Partition\t%" PRIu32 "\nHash     \t%s\n\n", part, hash ?: "None");
 	for (unsigned i = 0; i < f->n; i++)
-		printf("Server:Port Device\t%s:%u %s%s\n", f->devs[i]->ip, f->devs[i]->port, f->devs[i]->device,
-		       i < f->primaries ? "" : "\t [Handoff]");
+		printf("Server:Port Device\t%s:%u %s%s\n", f->devs[i]->ip, f->devs[i]->port,
+		       f->devs[i]->device, i < f->primaries ? "" : "\t [Handoff]");
 	printf("\n\n");
 	print_curl(f, part, t, policy);
-	printf("\n\nUse your own device location of servers:\nsuch as \"export DEVICE=/srv/node\"\n");
+	printf("\n\nUse your own device location of servers:\nsuch as \"export "
+	       "DEVICE=/srv/node\"\n");
 	for (unsigned i = 0; i < f->n; i++) {
-		printf("ssh %s \"ls -lah ${DEVICE:-/srv/node*}/%s/%s/%" PRIu32, f->devs[i]->ip, f->devs[i]->device,
-		       folder, part);
+		printf("ssh %s \"ls -lah ${DEVICE:-/srv/node*}/%s/%s/%" PRIu32, f->devs[i]->ip,
+		       f->devs[i]->device, folder, part);
 		if (hash)
 			printf("/%s/%s", hash + 29, hash);
 		printf("\"%s\n", i < f->primaries ? "" : " # [Handoff]");
 	}
-	printf("\nnote: the folders are those of Swift's storage servers; needletail-objectd packs objects into "
+	printf("\nnote: the folders are those of Swift's storage servers; needletail-objectd packs "
+	       "objects into "
 	       "volumes.\n");
 }
 
@@ -221,22 +210,24 @@ static void folder_name(const char *ring_path, char folder[64])
 		snprintf(folder, 64, "%.*ss", (int)MIN(name.n, (size_t)50), name.p);
 }
 
-static int show(const struct ring *r, const struct options *o, const struct swift_conf *c, const char *folder,
-		const struct target *t)
+static int show(const struct ring *r, const struct options *o, const struct names *names,
+		const char *folder, const struct target *t)
 {
 	unsigned char md5[16];
 	char hash[33];
 	struct found f;
-	int policy = c->policy_index;
+	int policy = names->policy;
 	uint64_t index;
 
 	if (policy < 0 && t->object.n && str_starts(str_from(folder), S("objects-")) &&
 	    str_to_u64(str_from(folder + 8), &index) == 0)
 		policy = (int)index;
 	if (o->part >= (int64_t)ring_partitions(r))
-		return command_failed("ERROR: the ring has %" PRIu32 " partitions", ring_partitions(r));
+		return command_failed("ERROR: the ring has %" PRIu32 " partitions",
+				      ring_partitions(r));
 	if (t->account.n) {
-		ring_hash_path(str_from(c->prefix), str_from(c->suffix), t->account, t->container, t->object, md5);
+		ring_hash_path(names->prefix, names->suffix, t->account, t->container, t->object,
+			       md5);
 		hex_encode(md5, sizeof md5, hash);
 		print_quoted("\nAccount  ", t->account);
 	}
@@ -259,23 +250,25 @@ static int run(struct session *s)
 	AUTO(ring) ring = NULL;
 	CLEANUP(buf_done) struct buf path = BUF(PATH_MAX);
 	struct options o;
-	struct swift_conf conf;
+	CLEANUP(names_done)
+	struct names names = { xcalloc(1, sizeof(struct cluster)), .policy = -1 };
 	struct target t;
 	struct fault why;
 	char folder[64];
 
-	if (options_parse(s, &o) != EXIT_GOOD || conf_read(&o, &conf) != EXIT_GOOD)
+	if (options_parse(s, &o) != EXIT_GOOD || names_read(&o, &names) != EXIT_GOOD)
 		return EXIT_ERROR;
 	int argc = s->argc - optind;
 	char **argv = s->argv + optind;
-	if (o.policy && conf.policy_index > 0)
-		buf_addf(&path, "%s/object-%d.ring.gz", o.swift_dir, conf.policy_index);
-	else if (o.policy)
-		buf_addf(&path, "%s/object.ring.gz", o.swift_dir);
-	else if (argc > 0)
+	char name[16];
+	if (o.policy) {
+		policy_ring_name((unsigned)names.policy, name);
+		buf_addf(&path, "%s/%s.ring.gz", o.swift_dir, name);
+	} else if (argc > 0) {
 		buf_addf(&path, "%s", argv[0]);
-	else
+	} else {
 		return command_usage(&command_nodes);
+	}
 	argc -= !o.policy;
 	argv += !o.policy;
 	if (target_parse(a, argc, argv, o.quoted, &t) < 0)
@@ -285,21 +278,25 @@ static int run(struct session *s)
 	if (ring_load(path.p, &ring, &why) < 0)
 		return command_failed("ERROR: %s", why.text);
 	folder_name(path.p, folder);
-	return show(ring, &o, &conf, folder, &t);
+	return show(ring, &o, &names, folder, &t);
 }
 
 const struct command command_nodes = {
-	"nodes", COMMAND_ALONE, run,
+	"nodes",
+	COMMAND_ALONE,
+	run,
 	"ringtool nodes [-a] <ring.gz> <account> [<container> [<object>]]\n"
 	"ringtool nodes [-a] <ring.gz> -p <partition>\n"
 	"ringtool nodes [-a] -P <policy_name> <account> <container> <object>\n"
-	"    Shows the partition, hash and devices of an item (also given as one argument with slashes), and\n"
+	"    Shows the partition, hash and devices of an item (also given as one argument with "
+	"slashes), and\n"
 	"    commands that ask the devices for it.\n"
 	"    -a, --all               all handoffs, not just as many as replicas\n"
 	"    -p, --partition PART    devices of a partition\n"
 	"    -P, --policy-name NAME  the ring of a storage policy of swift.conf\n"
 	"    -d, --swift-dir DIR     where swift.conf and the rings are (/etc/swift)\n"
 	"    -Q, --quoted            names are percent-encoded\n"
-	"    --swift-conf FILE       takes swift_hash_path_prefix and _suffix from there\n"
+	"    --swift-conf FILE       swift_hash_path_prefix and _suffix from there; or a "
+	"needletail.conf\n"
 	"    --hash-prefix, --hash-suffix TEXT   or from here",
 };

@@ -8,9 +8,12 @@ static int run(struct session *s)
 }
 
 const struct command command_pretend_min_part_hours_passed = {
-	"pretend_min_part_hours_passed", COMMAND_BUILDER | COMMAND_CHANGES, run,
+	"pretend_min_part_hours_passed",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
 	"ringtool <builder_file> pretend_min_part_hours_passed\n"
 	"    Lets partitions move again that moved just now.\n"
-	"    USE WITH EXTREME CAUTION: when two replicas of a partition move before the first has been\n"
+	"    USE WITH EXTREME CAUTION: when two replicas of a partition move before the first has "
+	"been\n"
 	"    copied, clients may not find their objects for a while.",
 };

@@ -21,7 +21,8 @@ static int parse_bytes(const char *text, double *ret)
 	struct str s = str_from(text);
 	const char *unit = s.n > 0 ? strchr(units, s.p[s.n - 1]) : NULL;
 
-	if (str_to_double(unit && *unit ? str_head(s, s.n - 1) : s, ret) < 0 || !(*ret >= 0) || isinf(*ret))
+	if (str_to_double(unit && *unit ? str_head(s, s.n - 1) : s, ret) < 0 || !(*ret >= 0) ||
+	    isinf(*ret))
 		return -EINVAL;
 	*ret *= unit && *unit ? pow(1024, (double)(unit - units + 1)) : 1;
 	return 0;
@@ -90,7 +91,8 @@ static int nothing_moved(const struct session *s, int64_t seconds_left)
 	printf("No partitions could be reassigned.\n");
 	format_hours(seconds_left, left);
 	if (seconds_left > 0)
-		printf("The time between rebalances must be at least min_part_hours: %u hours (%s remaining)\n",
+		printf("The time between rebalances must be at least min_part_hours: %u hours (%s "
+		       "remaining)\n",
 		       s->builder->min_part_hours, left);
 	else
 		printf("There is no need to do so at this time\n");
@@ -100,19 +102,22 @@ static int nothing_moved(const struct session *s, int64_t seconds_left)
 /* What it came to, and the exit code for it. */
 static int report(const struct builder *b, const struct builder_moves *m)
 {
-	printf("Reassigned %" PRIu64 " (%.02f%%) partitions. Balance is now %.02f.  Dispersion is now %.02f\n", m->cells,
-	       100.0 * (double)m->cells / (double)builder_parts(b), m->balance, b->dispersion);
+	printf("Reassigned %" PRIu64
+	       " (%.02f%%) partitions. Balance is now %.02f.  Dispersion is now %.02f\n",
+	       m->cells, 100.0 * (double)m->cells / (double)builder_parts(b), m->balance,
+	       b->dispersion);
 	if (b->dispersion > 0) {
 		printf(RULE "\nNOTE: Dispersion of %.06f indicates some parts are not\n"
-		       "      optimally dispersed.\n\n"
-		       "      You may want to adjust some device weights, increase\n"
-		       "      the overload or review the dispersion report.\n" RULE "\n", b->dispersion);
+			    "      optimally dispersed.\n\n"
+			    "      You may want to adjust some device weights, increase\n"
+			    "      the overload or review the dispersion report.\n" RULE "\n",
+		       b->dispersion);
 		return EXIT_WARNING;
 	}
 	if (m->balance > 5 && m->balance / 100.0 > b->overload) {
 		printf(RULE "\nNOTE: Balance of %.02f indicates you should push this \n"
-		       "      ring, wait at least %u hours, and rebalance/repush.\n" RULE "\n", m->balance,
-		       b->min_part_hours);
+			    "      ring, wait at least %u hours, and rebalance/repush.\n" RULE "\n",
+		       m->balance, b->min_part_hours);
 		return EXIT_WARNING;
 	}
 	return EXIT_GOOD;
@@ -135,13 +140,15 @@ struct before {
 	uint32_t *parts;
 };
 
-static void dry_report(const struct builder *b, const struct before *before, const struct builder_moves *m,
-		       const struct options *o)
+static void dry_report(const struct builder *b, const struct before *before,
+		       const struct builder_moves *m, const struct options *o)
 {
-	double part_bytes = o->part_bytes >= 0 ? o->part_bytes : o->used_bytes / (double)MAX(before->cells, 1ULL);
+	double part_bytes = o->part_bytes >= 0 ? o->part_bytes
+					       : o->used_bytes / (double)MAX(before->cells, 1ULL);
 
-	printf("Dry run: %" PRIu64 " replicas of %" PRIu64 " partitions would move; nothing was written.\n", m->cells,
-	       m->parts);
+	printf("Dry run: %" PRIu64 " replicas of %" PRIu64
+	       " partitions would move; nothing was written.\n",
+	       m->cells, m->parts);
 	if (part_bytes >= 0) {
 		printf("That is ");
 		print_bytes(before->cells ? part_bytes * (double)m->cells : 0);
@@ -153,7 +160,8 @@ static void dry_report(const struct builder *b, const struct before *before, con
 
 		if (was == is)
 			continue;
-		printf("    device %u: %" PRIu32 " -> %" PRIu32 " partitions%s", id, was, is, d ? "" : ", removed");
+		printf("    device %u: %" PRIu32 " -> %" PRIu32 " partitions%s", id, was, is,
+		       d ? "" : ", removed");
 		if (part_bytes >= 0 && before->cells) {
 			printf(", %s ", is > was ? "gains" : "gives");
 			print_bytes(part_bytes * fabs((double)is - was));
@@ -198,11 +206,12 @@ static int run(struct session *s)
 	struct before before = { b->devs_n, b->cells, parts };
 	builder_for_dev(d, b)
 		before.parts[d_id] = d->parts;
-	if (builder_rebalance(b, seed_number(o.seed), s->now, &moves, &why) < 0 || builder_validate(b, &why) < 0)
+	if (builder_rebalance(b, seed_number(o.seed), s->now, &moves, &why) < 0 ||
+	    builder_validate(b, &why) < 0)
 		return invalid(&why);
 	if (o.debug)
-		printf("cells %" PRIu64 ", partitions %" PRIu64 ", devices removed %u\n", moves.cells, moves.parts,
-		       moves.removed);
+		printf("cells %" PRIu64 ", partitions %" PRIu64 ", devices removed %u\n",
+		       moves.cells, moves.parts, moves.removed);
 	if (!moves.cells && !moves.removed && !o.force)
 		return nothing_moved(s, left);
 	if (o.dry_run) {
@@ -212,21 +221,29 @@ static int run(struct session *s)
 		return code;
 	}
 	if (!o.force && !changed && cowardly(balance_was, dispersion_was, b, &moves))
-		return printf("Cowardly refusing to save rebalance as it did not change at least 1%%.\n"), EXIT_WARNING;
+		return printf("Cowardly refusing to save rebalance as it did not change at least "
+			      "1%%.\n"),
+		       EXIT_WARNING;
 	int code = report(b, &moves);
 	return save(s, &o) == EXIT_GOOD ? code : EXIT_ERROR;
 }
 
 const struct command command_rebalance = {
-	"rebalance", COMMAND_BUILDER | COMMAND_CHANGES, run,
+	"rebalance",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
 	"ringtool <builder_file> rebalance [options]\n"
-	"    Assigns partitions to devices by weight, with replicas as far apart as can be, moving as few as\n"
-	"    it must and none that moved within min_part_hours; writes the builder and the ring file.\n"
+	"    Assigns partitions to devices by weight, with replicas as far apart as can be, moving "
+	"as few as\n"
+	"    it must and none that moved within min_part_hours; writes the builder and the ring "
+	"file.\n"
 	"    -f, --force             save even if less than 1% changed\n"
 	"    -s, --seed SEED         the same result again from the same seed\n"
 	"    -n, --dry-run           only tell what would move\n"
-	"    --used BYTES            what the cluster stores in all, replicas included: tells the bytes to move\n"
-	"    --bytes-per-part BYTES  or what one replica of a partition has; K, M, G, T, P of 1024 are understood\n"
+	"    --used BYTES            what the cluster stores in all, replicas included: tells the "
+	"bytes to move\n"
+	"    --bytes-per-part BYTES  or what one replica of a partition has; K, M, G, T, P of 1024 "
+	"are understood\n"
 	"    --format-version 1|2    of the ring file (1)\n"
 	"    --dev-id-bytes 2|4|8    of format 2\n"
 	"    -d, --debug             tell more",

@@ -27,10 +27,14 @@ static int run(struct session *s)
 }
 
 const struct command command_remove = {
-	"remove", COMMAND_BUILDER | COMMAND_CHANGES, run,
+	"remove",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
 	"ringtool <builder_file> remove <search-value> [search-value ...] [--yes]\n"
 	"or\n"
-	"ringtool <builder_file> remove --region <region> --zone <zone> --ip <ip or hostname> ... [--yes]\n"
-	"    Removes devices that have failed, with the next rebalance. A device that still works is better\n"
+	"ringtool <builder_file> remove --region <region> --zone <zone> --ip <ip or hostname> ... "
+	"[--yes]\n"
+	"    Removes devices that have failed, with the next rebalance. A device that still works "
+	"is better\n"
 	"    set to weight 0 first and removed when it has given everything away.",
 };

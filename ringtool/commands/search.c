@@ -13,14 +13,17 @@ static int run(struct session *s)
 	room = devs;
 	if (n == 0)
 		return command_failed("No matching devices found");
-	printf("Devices:    id  region  zone      ip address  port  replication ip  replication port"
+	printf("Devices:    id  region  zone      ip address  port  replication ip  replication "
+	       "port"
 	       "      name weight partitions balance meta\n");
 	for (unsigned i = 0; i < n; i++) {
 		const struct ring_dev *d = &devs[i]->dev;
 
-		printf("         %5d %7u %5u %15s %5u %15s %17u %9s %6.02f %10" PRIu32 " %7.02f %s\n", d->id,
-		       d->region, d->zone, d->ip, d->port, d->replication_ip, d->replication_port, d->device,
-		       d->weight, devs[i]->parts, builder_dev_balance(s->builder, devs[i]), d->meta);
+		printf("         %5d %7u %5u %15s %5u %15s %17u %9s %6.02f %10" PRIu32
+		       " %7.02f %s\n",
+		       d->id, d->region, d->zone, d->ip, d->port, d->replication_ip,
+		       d->replication_port, d->device, d->weight, devs[i]->parts,
+		       builder_dev_balance(s->builder, devs[i]), d->meta);
 	}
 	return EXIT_GOOD;
 }

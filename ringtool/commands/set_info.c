@@ -23,7 +23,8 @@ static int apply(struct session *s, struct builder_dev *d, const struct dev_fiel
 	if (builder_dev_check(&dev, &why) < 0)
 		return command_failed("%s", why.text);
 	if ((same = builder_dev_same(s->builder, &dev)))
-		return command_failed("Device %d already uses %s:%u/%s.", same->dev.id, dev.ip, dev.port, dev.device);
+		return command_failed("Device %d already uses %s:%u/%s.", same->dev.id, dev.ip,
+				      dev.port, dev.device);
 	dev_format(&d->dev, &before);
 	dev_format(&dev, &after);
 	dev.meta = xstrdup(dev.meta);
@@ -34,14 +35,15 @@ static int apply(struct session *s, struct builder_dev *d, const struct dev_fiel
 	return EXIT_GOOD;
 }
 
-static int change_found(struct session *s, const struct dev_options *o, const struct dev_fields *match,
-			const struct dev_fields *change)
+static int change_found(struct session *s, const struct dev_options *o,
+			const struct dev_fields *match, const struct dev_fields *change)
 {
 	unsigned n;
 	AUTO(free) room = dev_search(s->builder, match, &n);
 	struct builder_dev **devs = room;
 
-	if (dev_confirm(devs, n, o, "update the info for", "Aborting device modifications") != EXIT_GOOD)
+	if (dev_confirm(devs, n, o, "update the info for", "Aborting device modifications") !=
+	    EXIT_GOOD)
 		return EXIT_ERROR;
 	for (unsigned i = 0; i < n; i++)
 		if (apply(s, devs[i], change) != EXIT_GOOD)
@@ -57,7 +59,8 @@ static int run(struct session *s)
 
 	if (dev_options_parse(s, &o) != EXIT_GOOD)
 		return EXIT_ERROR;
-	if (o.match.set || o.change.set ? o.argc != 0 || !o.change.set : o.argc == 0 || o.argc % 2 != 0)
+	if (o.match.set || o.change.set ? o.argc != 0 || !o.change.set
+					: o.argc == 0 || o.argc % 2 != 0)
 		return command_usage(&command_set_info);
 	if (o.argc == 0 && change_found(s, &o, &o.match, &o.change) != EXIT_GOOD)
 		return EXIT_ERROR;
@@ -72,7 +75,9 @@ static int run(struct session *s)
 }
 
 const struct command command_set_info = {
-	"set_info", COMMAND_BUILDER | COMMAND_CHANGES, run,
+	"set_info",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
 	"ringtool <builder_file> set_info\n"
 	"    <search-value> <ip>:<port>[R<r_ip>:<r_port>]/<device_name>_<meta> ... [--yes]\n"
 	"or\n"
@@ -80,6 +85,7 @@ const struct command command_set_info = {
 	"    [--change-ip <ip or hostname>] [--change-port <port>]\n"
 	"    [--change-replication-ip <r_ip or r_hostname>] [--change-replication-port <r_port>]\n"
 	"    [--change-device <device_name>] [--change-meta <meta>] [--yes]\n"
-	"    Changes what the rest of the cluster knows of the devices; nothing moves. Run 'write_ring'\n"
+	"    Changes what the rest of the cluster knows of the devices; nothing moves. Run "
+	"'write_ring'\n"
 	"    afterwards. Give only what changes.",
 };

@@ -12,7 +12,8 @@ static int run(struct session *s)
 	bool percent = str_ends(value, S("%"));
 	buf_add(&text, value.p, MIN(value.n - percent, (size_t)63));
 	if (parse_double(text.p, &overload) < 0)
-		return command_failed("%s\n'%s' is not a valid number.", command_set_overload.usage, s->argv[1]);
+		return command_failed("%s\n'%s' is not a valid number.", command_set_overload.usage,
+				      s->argv[1]);
 	overload *= percent ? 0.01 : 1;
 	if (overload < 0)
 		return command_failed("Overload must be non-negative.");
@@ -27,8 +28,11 @@ static int run(struct session *s)
 }
 
 const struct command command_set_overload = {
-	"set_overload", COMMAND_BUILDER | COMMAND_CHANGES, run,
+	"set_overload",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
 	"ringtool <builder_file> set_overload <overload>[%]\n"
-	"    Changes by how much a device may be filled above its weight in order to keep the replicas of\n"
+	"    Changes by how much a device may be filled above its weight in order to keep the "
+	"replicas of\n"
 	"    a partition apart. Takes effect with the next rebalance.",
 };

@@ -8,7 +8,8 @@ static int apply(struct session *s, struct builder_dev *d, const char *value, st
 	if (parse_double(value, &weight) < 0 || weight < 0)
 		return fault_set(why, -EINVAL, "Invalid weight value: %s", value);
 	if (d->removing)
-		return fault_set(why, -EINVAL, "Can not set weight of dev_id %d because it is marked for removal",
+		return fault_set(why, -EINVAL,
+				 "Can not set weight of dev_id %d because it is marked for removal",
 				 d->dev.id);
 	d->dev.weight = weight;
 	s->builder->devs_changed = true;
@@ -19,9 +20,13 @@ static int apply(struct session *s, struct builder_dev *d, const char *value, st
 static int run(struct session *s) { return dev_set_each(s, &command_set_weight, "weight", apply); }
 
 const struct command command_set_weight = {
-	"set_weight", COMMAND_BUILDER | COMMAND_CHANGES, run,
-	"ringtool <builder_file> set_weight <search-value> <new_weight> [<search-value> <new_weight>] ... [--yes]\n"
+	"set_weight",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
+	"ringtool <builder_file> set_weight <search-value> <new_weight> [<search-value> "
+	"<new_weight>] ... [--yes]\n"
 	"or\n"
-	"ringtool <builder_file> set_weight --region <region> --zone <zone> ... <new_weight> [--yes]\n"
+	"ringtool <builder_file> set_weight --region <region> --zone <zone> ... <new_weight> "
+	"[--yes]\n"
 	"    Sets the devices' weights; 0 drains a device. Takes effect with the next rebalance.",
 };

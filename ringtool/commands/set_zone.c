@@ -8,7 +8,8 @@ static int apply(struct session *s, struct builder_dev *d, const char *value, st
 	if (parse_unsigned(value, 0, INT32_MAX, &zone) < 0)
 		return fault_set(why, -EINVAL, "Invalid zone value: %s", value);
 	if (d->removing)
-		return fault_set(why, -EINVAL, "Can not set zone of dev_id %d because it is marked for removal",
+		return fault_set(why, -EINVAL,
+				 "Can not set zone of dev_id %d because it is marked for removal",
 				 d->dev.id);
 	d->dev.zone = zone;
 	s->builder->devs_changed = true;
@@ -19,8 +20,11 @@ static int apply(struct session *s, struct builder_dev *d, const char *value, st
 static int run(struct session *s) { return dev_set_each(s, &command_set_zone, "zone", apply); }
 
 const struct command command_set_zone = {
-	"set_zone", COMMAND_BUILDER | COMMAND_CHANGES, run,
-	"ringtool <builder_file> set_zone <search-value> <zone> [<search-value> <zone>] ... [--yes]\n"
+	"set_zone",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
+	"ringtool <builder_file> set_zone <search-value> <zone> [<search-value> <zone>] ... "
+	"[--yes]\n"
 	"or\n"
 	"ringtool <builder_file> set_zone --region <region> --zone <zone> ... <new zone> [--yes]\n"
 	"    Sets the devices' zone. Partitions move with the next rebalance.",

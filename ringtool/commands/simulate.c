@@ -6,8 +6,8 @@
 #include <getopt.h>
 #include <math.h>
 
-/* Steps of one month: devices fail, old ones are drained and then taken away, new ones come; then one
- * rebalance. Devices bought in a year hold so much more than those of the year before. */
+/* Steps of one month: devices fail, old ones are drained and then taken away, new ones come; then
+ * one rebalance. Devices bought in a year hold so much more than those of the year before. */
 struct world {
 	struct builder *b;
 	struct random random;
@@ -134,7 +134,8 @@ static double balance_worst(const struct world *w)
 static int month_run(struct world *w, struct year *y, struct fault *why)
 {
 	unsigned months = w->years * 12;
-	unsigned goal = w->start + (unsigned)((uint64_t)(w->devices - w->start) * (w->month + 1) / months);
+	unsigned goal =
+		w->start + (unsigned)((uint64_t)(w->devices - w->start) * (w->month + 1) / months);
 	struct builder_moves moves;
 	uint64_t begin = clock_mono_ns();
 
@@ -142,7 +143,8 @@ static int month_run(struct world *w, struct year *y, struct fault *why)
 		devices_replace(w, y);
 	for (unsigned n = device_count(w); n < (w->month ? goal : w->start); n++, y->added++)
 		device_add(w, n);
-	int err = builder_rebalance(w->b, random_next(&w->random), (int64_t)(w->month + 1) * month_s, &moves, why);
+	int err = builder_rebalance(w->b, random_next(&w->random),
+				    (int64_t)(w->month + 1) * month_s, &moves, why);
 	if (err)
 		return err;
 	y->moved += w->month ? moves.cells : 0;
@@ -162,10 +164,10 @@ static void year_print(const struct world *w, unsigned number, const struct year
 {
 	double cell_bytes = raw_bytes(w) * w->fill / (double)w->b->cells;
 
-	printf("%4u %8u %9.2f %7u %7u %8u %8.2f %9.2f %9.2f %11.3f %6u %10" PRIu64 " %8.2f\n", number, device_count(w),
-	       raw_bytes(w) / 1e15, y->failed, y->added, y->retired, 100.0 * (double)y->moved / (double)y->cells,
-	       (double)y->moved * cell_bytes / 1e15, y->balance, y->dispersion, y->worst_copies, y->worst_parts,
-	       y->seconds);
+	printf("%4u %8u %9.2f %7u %7u %8u %8.2f %9.2f %9.2f %11.3f %6u %10" PRIu64 " %8.2f\n",
+	       number, device_count(w), raw_bytes(w) / 1e15, y->failed, y->added, y->retired,
+	       100.0 * (double)y->moved / (double)y->cells, (double)y->moved * cell_bytes / 1e15,
+	       y->balance, y->dispersion, y->worst_copies, y->worst_parts, y->seconds);
 	fflush(stdout);
 }
 
@@ -175,11 +177,14 @@ static int world_run(struct world *w)
 	double seconds = 0;
 	uint64_t moved = 0;
 
-	printf("%u devices in %u regions of %u zones, growing to %u in %u years; %g replicas, 2^%u partitions\n",
+	printf("%u devices in %u regions of %u zones, growing to %u in %u years; %g replicas, 2^%u "
+	       "partitions\n",
 	       w->start, w->regions, w->zones, w->devices, w->years, w->replicas, w->part_power);
-	printf("each year %.1f %% of the devices fail; a device serves %u years; new ones are %.0f %% larger a year\n\n",
+	printf("each year %.1f %% of the devices fail; a device serves %u years; new ones are %.0f "
+	       "%% larger a year\n\n",
 	       w->failures * 100, w->life_years, w->growth * 100);
-	printf("year  devices    raw PB  failed   added  retired  moved %%  moved PB  balance %%  dispersion %% "
+	printf("year  devices    raw PB  failed   added  retired  moved %%  moved PB  balance %%  "
+	       "dispersion %% "
 	       "copies partitions  seconds\n");
 	for (unsigned year = 0; year < w->years; year++) {
 		struct year y = { 0 };
@@ -194,23 +199,33 @@ static int world_run(struct world *w)
 		if (builder_validate(w->b, &why) < 0)
 			return command_failed("year %u: %s", year + 1, why.text);
 	}
-	printf("\ncopies, partitions: the most copies of one partition that were on devices that failed within the same\n"
-	       "month, and how many partitions that hit. Rebalances took %.1f s in all, %.2f s each; %" PRIu64
-	       " replicas moved.\n", seconds, seconds / (w->years * 12), moved);
+	printf("\ncopies, partitions: the most copies of one partition that were on devices that "
+	       "failed within the same\n"
+	       "month, and how many partitions that hit. Rebalances took %.1f s in all, %.2f s "
+	       "each; %" PRIu64 " replicas moved.\n",
+	       seconds, seconds / (w->years * 12), moved);
 	return EXIT_GOOD;
 }
 
 static int options_parse(struct session *s, struct world *w)
 {
 	static const struct option options[] = {
-		{ "devices", required_argument, NULL, 'd' }, { "start", required_argument, NULL, 'S' },
-		{ "regions", required_argument, NULL, 'r' }, { "zones", required_argument, NULL, 'z' },
-		{ "per-server", required_argument, NULL, 'p' }, { "years", required_argument, NULL, 'y' },
-		{ "replicas", required_argument, NULL, 'R' }, { "part-power", required_argument, NULL, 'P' },
-		{ "failures", required_argument, NULL, 'f' }, { "growth", required_argument, NULL, 'g' },
-		{ "life", required_argument, NULL, 'l' }, { "device-bytes", required_argument, NULL, 'b' },
-		{ "fill", required_argument, NULL, 'F' }, { "overload", required_argument, NULL, 'o' },
-		{ "seed", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 },
+		{ "devices", required_argument, NULL, 'd' },
+		{ "start", required_argument, NULL, 'S' },
+		{ "regions", required_argument, NULL, 'r' },
+		{ "zones", required_argument, NULL, 'z' },
+		{ "per-server", required_argument, NULL, 'p' },
+		{ "years", required_argument, NULL, 'y' },
+		{ "replicas", required_argument, NULL, 'R' },
+		{ "part-power", required_argument, NULL, 'P' },
+		{ "failures", required_argument, NULL, 'f' },
+		{ "growth", required_argument, NULL, 'g' },
+		{ "life", required_argument, NULL, 'l' },
+		{ "device-bytes", required_argument, NULL, 'b' },
+		{ "fill", required_argument, NULL, 'F' },
+		{ "overload", required_argument, NULL, 'o' },
+		{ "seed", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 },
 	};
 	unsigned seed = 1;
 	int letter, err = 0;
@@ -225,7 +240,9 @@ static int options_parse(struct session *s, struct world *w)
 		case 'p': err = parse_unsigned(optarg, 1, 1000, &w->per_server); break;
 		case 'y': err = parse_unsigned(optarg, 1, 100, &w->years); break;
 		case 'R': err = parse_double(optarg, &w->replicas); break;
-		case 'P': err = parse_unsigned(optarg, 0, BUILDER_PART_POWER_MAX, &w->part_power); break;
+		case 'P':
+			err = parse_unsigned(optarg, 0, BUILDER_PART_POWER_MAX, &w->part_power);
+			break;
 		case 'f': err = parse_double(optarg, &w->failures); break;
 		case 'g': err = parse_double(optarg, &w->growth); break;
 		case 'l': err = parse_unsigned(optarg, 1, 100, &w->life_years); break;
@@ -238,8 +255,9 @@ static int options_parse(struct session *s, struct world *w)
 	}
 	w->random.state = seed;
 	w->start = w->start ?: MAX(w->devices / 4, 1u);
-	if (err || optind < s->argc || w->replicas < 1 || w->replicas > RING_REPLICAS_MAX || w->start > w->devices ||
-	    w->start < w->replicas || w->failures < 0 || w->failures > 1 || w->growth < 0 || w->overload < 0)
+	if (err || optind < s->argc || w->replicas < 1 || w->replicas > RING_REPLICAS_MAX ||
+	    w->start > w->devices || w->start < w->replicas || w->failures < 0 || w->failures > 1 ||
+	    w->growth < 0 || w->overload < 0)
 		return command_usage(&command_simulate);
 	return EXIT_GOOD;
 }
@@ -247,9 +265,20 @@ static int options_parse(struct session *s, struct world *w)
 static int run(struct session *s)
 {
 	struct world w = {
-		.devices = 10000, .regions = 5, .zones = 4, .per_server = 24, .years = 10, .replicas = 3,
-		.part_power = 18, .hours = 24, .life_years = 5, .failures = 0.015, .growth = 0.15, .bytes = 20e12,
-		.fill = 0.7, .overload = 0.1,
+		.devices = 10000,
+		.regions = 5,
+		.zones = 4,
+		.per_server = 24,
+		.years = 10,
+		.replicas = 3,
+		.part_power = 18,
+		.hours = 24,
+		.life_years = 5,
+		.failures = 0.015,
+		.growth = 0.15,
+		.bytes = 20e12,
+		.fill = 0.7,
+		.overload = 0.1,
 	};
 	int code = options_parse(s, &w);
 
@@ -264,13 +293,19 @@ static int run(struct session *s)
 }
 
 const struct command command_simulate = {
-	"simulate", COMMAND_ALONE, run,
+	"simulate",
+	COMMAND_ALONE,
+	run,
 	"ringtool simulate [options]\n"
-	"    Plays years of a cluster month by month: devices fail, age, are replaced and get more, and the\n"
-	"    ring is rebalanced. Prints for each year what moved, and how even and well spread it stayed.\n"
+	"    Plays years of a cluster month by month: devices fail, age, are replaced and get "
+	"more, and the\n"
+	"    ring is rebalanced. Prints for each year what moved, and how even and well spread it "
+	"stayed.\n"
 	"    --devices N (10000)  --start N (a quarter)  --regions N (5)  --zones N a region (4)\n"
 	"    --per-server N (24)  --years N (10)  --replicas X (3)  --part-power N (18)\n"
-	"    --failures SHARE of the devices a year (0.015)  --life YEARS (5)  --growth SHARE a year (0.15)\n"
-	"    --device-bytes X of a device of the first year (20e12)  --fill SHARE (0.7)  --overload X (0.1)\n"
+	"    --failures SHARE of the devices a year (0.015)  --life YEARS (5)  --growth SHARE a "
+	"year (0.15)\n"
+	"    --device-bytes X of a device of the first year (20e12)  --fill SHARE (0.7)  "
+	"--overload X (0.1)\n"
 	"    --seed N (1)",
 };

@@ -14,13 +14,16 @@ static int run(struct session *s)
 		return EXIT_GOOD;
 	if (ring_load(s->ring_path, &ring, &why) < 0)
 		return command_failed("%s", why.text);
-	printf("%s: Serialization version: %u, build version: %" PRId64 "\n", s->ring_path, ring_format(ring),
-	       ring_version(ring));
+	printf("%s: Serialization version: %u, build version: %" PRId64 "\n", s->ring_path,
+	       ring_format(ring), ring_version(ring));
 	return EXIT_GOOD;
 }
 
 const struct command command_version = {
-	"version", COMMAND_BUILDER, run,
+	"version",
+	COMMAND_BUILDER,
+	run,
 	"ringtool <builder_file> version\n"
-	"    Shows the versions of the builder and of its ring file: a ring with a higher one is newer.",
+	"    Shows the versions of the builder and of its ring file: a ring with a higher one is "
+	"newer.",
 };

@@ -23,13 +23,17 @@ static int run(struct session *s)
 	if (s->builder->devs_n == 0)
 		return command_failed("Unable to write empty ring.");
 	if (s->builder->cells == 0)
-		printf("Warning: Writing a ring with no partition assignments but with devices; did you forget to "
+		printf("Warning: Writing a ring with no partition assignments but with devices; "
+		       "did you forget to "
 		       "run \"rebalance\"?\n");
 	return session_write_ring(s, format, id_bytes);
 }
 
 const struct command command_write_ring = {
-	"write_ring", COMMAND_BUILDER | COMMAND_CHANGES, run,
+	"write_ring",
+	COMMAND_BUILDER | COMMAND_CHANGES,
+	run,
 	"ringtool <builder_file> write_ring [--format-version 1|2] [--dev-id-bytes 2|4|8]\n"
-	"    Writes the ring file. rebalance does it too, so this is for changes that move nothing.",
+	"    Writes the ring file. rebalance does it too, so this is for changes that move "
+	"nothing.",
 };
