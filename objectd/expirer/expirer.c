@@ -85,7 +85,7 @@ waits static int ask_peer(struct expirer *x, const struct candidate *c, const st
 	struct http_address to = { .port = dev->port };
 	AUTO(exchange) e = NULL;
 	struct headers h;
-	struct response res;
+	struct response res = { 0 };
 	struct timestamp ts;
 	char now[TIMESTAMP_SIZE];
 

@@ -177,6 +177,7 @@ static void respond_accepted(struct post *p)
 	respond_status(res, 202);
 	headers_set(&res->headers, S("X-Backend-Content-Type"),
 		    headers_get(&p->metadata, S("Content-Type")));
+	assert(p->existing);
 	for (unsigned i = 0; i < p->existing->n; i++)
 		if (meta_is_sys(p->existing->v[i].name))
 			headers_add_ref(&res->headers, p->existing->v[i].name,

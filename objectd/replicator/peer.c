@@ -45,7 +45,7 @@ waits static int ask(struct replicator *r, struct peer *p, struct str path, stru
 	AUTO(arena) a = arena_new();
 	AUTO(exchange) x = NULL;
 	struct headers h;
-	struct response res;
+	struct response res = { 0 };
 	int rc = exchange_start(r->o->client, &p->address, &x);
 
 	if (rc < 0)

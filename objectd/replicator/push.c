@@ -76,7 +76,7 @@ waits static int exchange(struct replicator *r, struct peer *p, struct str metho
 {
 	AUTO(arena) a = arena_new();
 	AUTO(exchange) x = NULL;
-	struct response res;
+	struct response res = { 0 };
 	int rc = exchange_start(r->o->client, &p->address, &x);
 
 	*ret_ours = false;
@@ -181,7 +181,7 @@ int object_ask_foreign(struct replicator *r, struct peer *p, uint32_t part,
 	AUTO(store_object) object = NULL;
 	AUTO(exchange) x = NULL;
 	struct object_entry theirs = { .state = OBJECT_DATA };
-	struct response res;
+	struct response res = { 0 };
 	struct headers h;
 	int rc = store_object_open(r->o->store, id, a, &object);
 

@@ -21,7 +21,7 @@ waits static void handle_digest(struct objectd *o, struct request *req, struct r
 	    policy >= POLICIES_MAX || part_power > RING_PART_POWER_MAX)
 		return respond_status(res, 400);
 	while (body.n) {
-		uint64_t digest;
+		uint64_t digest = 0;
 		int rc = wire_take_u32(&body, &part);
 
 		if (rc == 0)

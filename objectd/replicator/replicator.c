@@ -143,7 +143,7 @@ waits static bool answers(struct replicator *r, struct peer *p)
 	AUTO(arena) a = arena_new();
 	AUTO(exchange) x = NULL;
 	struct headers h;
-	struct response res;
+	struct response res = { 0 };
 	int rc = exchange_start(r->o->client, &p->address, &x);
 
 	headers_init(&h, a);

@@ -77,7 +77,7 @@ waits static int ask(struct updater *u, struct target *t, struct arena *a, struc
 		     struct buf *ret_body)
 {
 	AUTO(exchange) x = NULL;
-	struct response res;
+	struct response res = { 0 };
 	int rc = exchange_start(u->o->client, &t->to.address, &x);
 
 	if (rc < 0)
