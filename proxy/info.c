@@ -213,7 +213,7 @@ static bool is_fresh(const struct entry *e)
 static struct entry *hold(struct request *req, struct map *cache, struct entry *e)
 {
 	struct proxy_request *root = proxy_root(req);
-	struct info_hold *h = arena_alloc(req->arena, sizeof *h);
+	struct info_hold *h = arena_alloc(root->arena, sizeof *h);
 
 	*h = (struct info_hold){ .next = root->infos, .cache = cache, .entry = e };
 	root->infos = h;

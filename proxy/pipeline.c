@@ -24,6 +24,8 @@ static const struct middleware_kind *const order[] = {
 	&middleware_copy,
 	&middleware_container_quotas,
 	&middleware_account_quotas,
+	&middleware_slo,
+	&middleware_dlo,
 	&proxy_app,
 };
 static const struct middleware_kind *const inner = &middleware_listing_formats;

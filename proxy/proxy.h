@@ -39,6 +39,7 @@ enum { PROXY_REQUEST_MAGIC = 0x70727871 };
 struct proxy_request {
 	unsigned magic;
 	struct proxy *proxy;
+	struct arena *arena;            /* of the request; a sub-request may have its own */
 	struct swift_path path;         /* of /v1/… requests; account absent otherwise */
 	int path_error;                 /* of swift_path_parse; the application answers it */
 	/* Authorisation: set by an auth middleware, asked by the controllers. NULL: everything is
@@ -139,3 +140,8 @@ void proxy_respond_error(const struct request *req, struct response *res, int er
 struct request *proxy_subrequest_new(struct request *req, enum http_method m, struct str account,
 				     struct str container, struct str object, struct str query,
 				     struct str source);
+/* The same in an arena of its own, which may be freed as soon as the answer's body was closed: for
+ * those who make many. */
+struct request *proxy_subrequest_in(struct arena *a, struct request *req, enum http_method m,
+				    struct str account, struct str container, struct str object,
+				    struct str query, struct str source);

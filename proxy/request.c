@@ -14,6 +14,7 @@ struct proxy_request *proxy_request_new(struct proxy *p, struct request *req)
 
 	r->magic = PROXY_REQUEST_MAGIC;
 	r->proxy = p;
+	r->arena = req->arena;
 	r->policy_index = -1;
 	r->timestamp = timestamp_now();
 	r->token = headers_get_lit(&req->headers, "X-Auth-Token");
@@ -45,7 +46,7 @@ void proxy_hold_ring(struct request *req, struct ring *ring)
 	for (struct ring_hold *h = root->rings; h; h = h->next)
 		if (h->ring == ring)
 			return;
-	struct ring_hold *h = arena_alloc(req->arena, sizeof *h);
+	struct ring_hold *h = arena_alloc(root->arena, sizeof *h);
 
 	*h = (struct ring_hold){ .next = root->rings, .ring = ring_ref(ring) };
 	root->rings = h;
@@ -55,22 +56,29 @@ struct request *proxy_subrequest_new(struct request *req, enum http_method m, st
 				     struct str container, struct str object, struct str query,
 				     struct str source)
 {
+	return proxy_subrequest_in(req->arena, req, m, account, container, object, query, source);
+}
+
+struct request *proxy_subrequest_in(struct arena *a, struct request *req, enum http_method m,
+				    struct str account, struct str container, struct str object,
+				    struct str query, struct str source)
+{
 	const struct proxy_request *from = proxy_request(req);
-	struct request *sub = arena_zalloc(req->arena, sizeof *sub);
-	struct proxy_request *r = arena_zalloc(req->arena, sizeof *r);
+	struct request *sub = arena_zalloc(a, sizeof *sub);
+	struct proxy_request *r = arena_zalloc(a, sizeof *r);
 
 	sub->magic = REQUEST_MAGIC;
 	sub->method = m;
 	sub->method_name = str_from(http_method_name(m));
-	sub->path = swift_path_quote(req->arena, S("/v1"), account, container, object);
+	sub->path = swift_path_quote(a, S("/v1"), account, container, object);
 	sub->query = query;
-	sub->target = query.n ? arena_printf(req->arena, "%.*s?%.*s", STR(sub->path), STR(query)) :
+	sub->target = query.n ? arena_printf(a, "%.*s?%.*s", STR(sub->path), STR(query)) :
 				sub->path;
 	sub->scheme = req->scheme;
 	sub->minor = req->minor;
-	headers_init(&sub->headers, req->arena);
-	sub->body = body_empty(req->arena);
-	sub->arena = req->arena;
+	headers_init(&sub->headers, a);
+	sub->body = body_empty(a);
+	sub->arena = a;
 	sub->peer_ip = req->peer_ip;
 	sub->peer_port = req->peer_port;
 	sub->started_us = req->started_us;
@@ -78,6 +86,7 @@ struct request *proxy_subrequest_new(struct request *req, enum http_method m, st
 	sub->user = r;
 	r->magic = PROXY_REQUEST_MAGIC;
 	r->proxy = from->proxy;
+	r->arena = a;
 	r->parent = proxy_request(req);
 	r->path = (struct swift_path){ S("v1"), account, container, object };
 	r->authorize = from->authorize;
@@ -92,7 +101,11 @@ struct request *proxy_subrequest_new(struct request *req, enum http_method m, st
 	r->policy_index = -1;
 	r->timestamp = timestamp_now();
 	r->subrequest = true;
-	headers_init(&r->backend_headers, req->arena);
+	headers_init(&r->backend_headers, a);
+	/* ACLs by referrer hold for what is read on somebody's behalf, too. */
+	if (headers_has(&req->headers, S("Referer")))
+		headers_add(&sub->headers, S("Referer"),
+			    headers_get_lit(&req->headers, "Referer"));
 	return sub;
 }
 

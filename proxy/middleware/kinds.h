@@ -18,3 +18,5 @@ extern const struct middleware_kind middleware_read_only;
 extern const struct middleware_kind middleware_etag_quoter;
 extern const struct middleware_kind middleware_domain_remap;
 extern const struct middleware_kind middleware_ratelimit;
+extern const struct middleware_kind middleware_slo;
+extern const struct middleware_kind middleware_dlo;

@@ -1,0 +1,439 @@
+/* GET and HEAD of static large objects: the manifest itself, or what it stands for. Swift:
+ * SloGetContext in common/middleware/slo.py */
+#include "lib/base/clock.h"
+#include "lib/crypto/digest.h"
+#include "lib/log/log.h"
+#include "lib/swift/conditional.h"
+#include "proxy/middleware/slo.h"
+
+/* ---- pieces of a manifest, and of the manifests in it ---- */
+
+struct level {
+	struct slo_manifest *m;
+	struct slo_walk walk;
+	struct str path; /* of a manifest in a manifest; freed with it */
+};
+
+struct slo_source {
+	struct piece_source source;
+	struct middleware *mw;
+	struct request *req;
+	struct level levels[SLO_DEPTH_MAX];
+	unsigned depth;
+	struct level spare; /* the one that was read last, for it is often wanted again */
+};
+
+static void level_done(struct level *l)
+{
+	slo_manifest_free(l->m);
+	l->m = NULL;
+}
+
+/* The outermost manifest belongs to the request. */
+static void leave(struct slo_source *s)
+{
+	struct level *l = &s->levels[--s->depth];
+
+	if (s->depth == 0)
+		return;
+	level_done(&s->spare);
+	s->spare = *l;
+}
+
+waits static int fetch(struct slo_source *s, const struct slo_segment *seg,
+		       struct slo_manifest **ret)
+{
+	struct str container, object, etag;
+	int status = 0, rc;
+
+	if (s->spare.m && str_eq(s->spare.path, seg->name)) {
+		*ret = TAKE(s->spare.m);
+		return 0;
+	}
+	if (!segment_path_split(seg->name, &container, &object))
+		return -ESTALE;
+	AUTO(slo_manifest) m = NULL;
+
+	rc = slo_fetch_manifest(s->mw, s->req, container, object, S("multipart-manifest=get"), &m,
+				&status, &etag);
+	if (rc < 0) {
+		log_error("%.*s: GET of submanifest %.*s failed with status %d", STR(s->req->path),
+			  STR(seg->name), status);
+		return rc == -ECANCELED ? rc : status / 100 == 5 ? -EHOSTDOWN : -ESTALE;
+	}
+	if (etag.n && !str_eq(etag, seg->hash)) {
+		log_error("%.*s: submanifest %.*s was changed", STR(s->req->path), STR(seg->name));
+		return -ESTALE;
+	}
+	*ret = TAKE(m);
+	return 0;
+}
+
+waits static int enter(struct slo_source *s, const struct slo_segment *seg, uint64_t first,
+		       uint64_t length)
+{
+	struct slo_manifest *m = NULL;
+
+	if (s->depth == SLO_DEPTH_MAX) {
+		log_error("%.*s: max recursion depth was exceeded", STR(s->req->path));
+		return -ESTALE;
+	}
+	int rc = fetch(s, seg, &m);
+
+	if (rc < 0)
+		return rc;
+	s->levels[s->depth++] = (struct level){
+		.m = m,
+		.walk = { .m = m, .skip = first, .left = length },
+		.path = arena_str(m->arena, seg->name),
+	};
+	return 0;
+}
+
+static int make_piece(const struct slo_segment *seg, uint64_t first, uint64_t length,
+		      struct piece *ret)
+{
+	*ret = (struct piece){
+		.first = first, .length = length, .size = seg->bytes, .etag = seg->hash
+	};
+	if (seg->data.p)
+		ret->data = str_of(seg->data.p + first, length);
+	else if (!segment_path_split(seg->name, &ret->container, &ret->object))
+		return -ESTALE;
+	return 1;
+}
+
+waits static int source_next(struct piece_source *source, struct piece *ret)
+{
+	struct slo_source *s = container_of(source, struct slo_source, source);
+
+	while (s->depth > 0) {
+		const struct slo_segment *seg;
+		uint64_t first, length;
+		int rc = slo_walk_next(&s->levels[s->depth - 1].walk, &seg, &first, &length);
+
+		if (rc > 0 && !seg->sub_slo)
+			return make_piece(seg, first, length, ret);
+		if (rc > 0)
+			rc = enter(s, seg, first, length);
+		else if (rc == 0)
+			leave(s);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+waits static void source_close(struct piece_source *source)
+{
+	struct slo_source *s = container_of(source, struct slo_source, source);
+
+	while (s->depth > 1)
+		level_done(&s->levels[--s->depth]);
+	level_done(&s->spare);
+}
+
+/* ---- the answer ---- */
+
+struct slo_answer {
+	struct middleware *mw;
+	struct request *req;
+	struct slo_manifest *manifest;
+	uint64_t size;
+	int error; /* why a range could not be opened */
+	struct body *first; /* of several ranges, opened before the head is sent */
+};
+
+waits static struct body *open_bytes(struct slo_answer *a, uint64_t first, uint64_t last)
+{
+	struct slo_source *s = arena_zalloc(a->req->arena, sizeof *s);
+	struct body *b = NULL;
+	struct segments segments = { .mw = a->mw,
+				     .req = a->req,
+				     .source = &s->source,
+				     .tag = S("SLO"),
+				     .length = last - first + 1,
+				     .time_max_ms = slo_conf.max_get_time };
+
+	s->source = (struct piece_source){ .next = source_next, .close = source_close };
+	s->mw = a->mw;
+	s->req = a->req;
+	s->levels[0] = (struct level){
+		.m = a->manifest,
+		.walk = { .m = a->manifest, .skip = first, .left = last - first + 1 }
+	};
+	s->depth = 1;
+	a->error = segments_open(&segments, &b);
+	return a->error < 0 ? NULL : b;
+}
+
+task_asserted static struct body *open_range(void *arg, uint64_t first, uint64_t last)
+{
+	struct slo_answer *a = arg;
+
+	return a->first ? TAKE(a->first) : open_bytes(a, first, last);
+}
+
+/* Holds the manifest as long as bytes are read by it. */
+struct held {
+	struct body body, *inner;
+	struct slo_answer *answer;
+};
+
+waits static int held_next(struct body *b, struct str *ret_chunk)
+{
+	struct held *h = container_of(b, struct held, body);
+	int rc = body_next(h->inner, ret_chunk);
+
+	b->left = h->inner->left;
+	return rc;
+}
+
+waits static void answer_done(struct slo_answer *a)
+{
+	body_close(a->first);
+	a->first = NULL;
+	slo_manifest_free(a->manifest);
+	a->manifest = NULL;
+}
+
+waits static void held_close(struct body *b)
+{
+	struct held *h = container_of(b, struct held, body);
+
+	body_close(h->inner);
+	answer_done(h->answer);
+}
+
+static void hold(struct slo_answer *a, struct response *res)
+{
+	struct held *h = arena_zalloc(a->req->arena, sizeof *h);
+
+	*h = (struct held){ .inner = res->body, .answer = a };
+	h->body = (struct body){ .next = held_next, .close = held_close, .left = res->body->left };
+	res->body = &h->body;
+}
+
+static void respond_plainly(struct response *res, int status)
+{
+	res->body = NULL;
+	headers_remove(&res->headers, S("Content-Range"));
+	headers_remove(&res->headers, S("ETag"));
+	respond_status(res, status);
+}
+
+static int64_t last_modified(const struct response *res)
+{
+	int64_t s = 0;
+
+	return clock_http_date_parse(headers_get_lit(&res->headers, "Last-Modified"), &s) == 0 ? s
+											       : 0;
+}
+
+/* The first of several ranges is opened early, so that a missing segment can still be told. */
+waits static void open_early(struct slo_answer *a, struct response *res)
+{
+	struct range ranges[RANGES_MAX];
+	int n = ranges_parse(headers_get_lit(&a->req->headers, "Range"), a->size, ranges);
+
+	if (res->status == 206 && n > 1)
+		a->first = open_bytes(a, ranges[0].first, ranges[0].last);
+}
+
+waits static void respond_content(struct slo_answer *a, struct response *res)
+{
+	struct entity e = { .size = a->size,
+			    .etag = headers_get_lit(&res->headers, "ETag"),
+			    .last_modified = last_modified(res),
+			    .open = open_range,
+			    .arg = a };
+
+	res->reason = STR_NONE;
+	conditional_respond(a->req, res, &e);
+	if (a->error == 0 && a->req->method == HTTP_GET)
+		open_early(a, res);
+	if (a->error < 0) {
+		body_close(res->body);
+		respond_plainly(res, segments_status(a->error));
+	}
+	if (res->body && a->manifest && res->status / 100 == 2)
+		hold(a, res);
+	else
+		answer_done(a);
+}
+
+/* ---- parts ---- */
+
+/* ?part-number=n is the range that the n-th segment makes. */
+static int pick_part(struct slo_answer *a, struct response *res, struct str number)
+{
+	uint64_t n;
+
+	if (str_to_u64(number, &n) < 0 || n == 0) {
+		respond_plainly(res, 400);
+		respond_text(res, 400, "Part number must be an integer greater than 0");
+		return -EINVAL;
+	}
+	if (headers_has(&a->req->headers, S("Range"))) {
+		respond_plainly(res, 400);
+		respond_text(res, 400, "Range requests are not supported with part number queries");
+		return -EINVAL;
+	}
+	headers_setf(&res->headers, S("X-Parts-Count"), "%u", a->manifest->n);
+	if (n > a->manifest->n || a->manifest->v[n - 1].length == 0) {
+		respond_plainly(res, 416);
+		return -ERANGE;
+	}
+	uint64_t first = slo_manifest_offset(a->manifest, (unsigned)n - 1);
+	uint64_t length = a->manifest->v[n - 1].length;
+
+	headers_setf(&a->req->headers, S("Range"), "bytes=%" PRIu64 "-%" PRIu64, first,
+		     first + length - 1);
+	headers_remove(&a->req->headers, S("If-Range"));
+	return 0;
+}
+
+/* HEAD tells the part's length and place. */
+static void respond_part_head(const struct slo_answer *a, struct response *res)
+{
+	struct range r[RANGES_MAX];
+	int n = ranges_parse(headers_get_lit(&a->req->headers, "Range"), a->size, r);
+
+	if (res->status != 200 || n != 1)
+		return;
+	res->status = 206;
+	res->content_length = (int64_t)(r[0].last - r[0].first + 1);
+	headers_setf(&res->headers, S("Content-Range"), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+		     r[0].first, r[0].last, a->size);
+}
+
+/* ---- the manifest ---- */
+
+waits static void respond_raw(struct response *res)
+{
+	struct arena *arena = res->headers.arena;
+	AUTO(slo_manifest) m = NULL;
+	char md5[MD5_HEX_SIZE];
+
+	if (slo_read_manifest(res, &m) < 0) {
+		respond_plainly(res, 500);
+		return;
+	}
+	CLEANUP(buf_done) struct buf text = BUF(256 * MIB);
+
+	slo_manifest_raw(m, &text);
+	struct str raw = arena_str(arena, buf_str(&text));
+
+	md5_hex(raw, md5);
+	headers_set(&res->headers, S("ETag"), str_from(md5));
+	res->content_length = (int64_t)raw.n;
+	res->body = body_bytes(arena, raw);
+}
+
+waits static void respond_manifest(struct request *req, struct response *res)
+{
+	if (!str_eq(request_query_lit(req, "format"), S("raw")))
+		headers_set(&res->headers, S("Content-Type"), S("application/json; charset=utf-8"));
+	else if (req->method == HTTP_GET && res->status == 200)
+		respond_raw(res);
+}
+
+/* Asks again without conditions and ranges: what came is not the whole manifest. */
+waits static void refetch(struct middleware *mw, struct request *req, struct response *res)
+{
+	const struct swift_path *p = &proxy_request(req)->path;
+	struct request *get = proxy_subrequest_new(req, HTTP_GET, p->account, p->container,
+						   p->object, req->query, S("SLO"));
+
+	body_close(res->body);
+	middleware_call(mw, get, res);
+}
+
+/* The headers of the manifest become those of what it stands for. True when both ETag and size are
+ * known without reading it. */
+static bool take_headers(struct response *res, uint64_t *ret_size)
+{
+	struct headers *h = &res->headers;
+	struct str etag = headers_get(h, SLO_ETAG), size = headers_get(h, SLO_SIZE);
+	struct str own = headers_get(h, S("ETag"));
+	bool known = etag.n && str_to_u64(size, ret_size) == 0;
+
+	if (own.p)
+		headers_set(h, S("X-Manifest-Etag"), own);
+	if (known)
+		headers_setf(h, S("ETag"), "\"%.*s\"", STR(etag));
+	headers_remove(h, S("Content-Range"));
+	/* A copy of the content must not be taken for a manifest. */
+	headers_remove(h, SLO_ETAG);
+	headers_remove(h, SLO_SIZE);
+	return known;
+}
+
+/* A manifest that is there in full. */
+waits static void respond_whole(struct middleware *mw, struct request *req, struct response *res)
+{
+	struct slo_answer *a = arena_zalloc(req->arena, sizeof *a);
+	struct str part = request_query_lit(req, "part-number");
+	char etag[MD5_HEX_SIZE];
+	int rc = slo_read_manifest(res, &a->manifest);
+
+	if (rc < 0) {
+		log_error("%.*s: the manifest cannot be read", STR(req->path));
+		respond_plainly(res,
+				rc == -EBADMSG || rc == -EFBIG ? 500 : segments_status(-EHOSTDOWN));
+		return;
+	}
+	a->mw = mw;
+	a->req = req;
+	if (!take_headers(res, &a->size)) {
+		slo_manifest_etag(a->manifest, etag);
+		headers_setf(&res->headers, S("ETag"), "\"%s\"", etag);
+		(void)!slo_manifest_size(a->manifest, &a->size);
+	}
+	if (part.p && pick_part(a, res, part) < 0) {
+		answer_done(a);
+		return;
+	}
+	respond_content(a, res);
+	if (part.p && req->method == HTTP_HEAD)
+		respond_part_head(a, res);
+}
+
+waits static void respond_slo(struct middleware *mw, struct request *req, struct response *res)
+{
+	bool part = request_has_query(req, S("part-number"));
+	bool known =
+		headers_get(&res->headers, SLO_ETAG).n && headers_get(&res->headers, SLO_SIZE).n;
+	bool head = req->method == HTTP_HEAD, refused = res->status == 304 || res->status == 412;
+	uint64_t size;
+
+	if (known && (refused || (head && !part))) {
+		if (take_headers(res, &size) && res->status == 200)
+			res->content_length = (int64_t)size;
+		return;
+	}
+	if (head || res->status != 200) {
+		refetch(mw, req, res);
+		if (!slo_is_manifest(res) || res->status != 200)
+			return;
+	}
+	respond_whole(mw, req, res);
+}
+
+void slo_get(struct middleware *mw, struct request *req, struct response *res)
+{
+	bool manifest = str_eq(request_query_lit(req, "multipart-manifest"), S("get"));
+
+	if (!manifest) {
+		slo_append_header(req, S("X-Backend-Etag-Is-At"), SLO_ETAG);
+		slo_append_header(req, S("X-Backend-Ignore-Range-If-Metadata-Present"),
+				  S("X-Static-Large-Object"));
+	}
+	middleware_next(mw, req, res);
+	if (!slo_is_manifest(res))
+		return;
+	if (manifest)
+		respond_manifest(req, res);
+	else
+		respond_slo(mw, req, res);
+}

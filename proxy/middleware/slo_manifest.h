@@ -1,0 +1,73 @@
+/* Manifests of static large objects: as a client sends them, as they are stored, and compact in
+ * memory. Nothing here waits. Swift: parse_and_validate_input and get_or_head_response in
+ * common/middleware/slo.py */
+#pragma once
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+
+/* Manifests that contain manifests, at most so deep. */
+enum { SLO_DEPTH_MAX = 10 };
+
+/* Some bytes of an object, or bytes that stand in the manifest. */
+struct slo_segment {
+	struct str name; /* "/container/object"; absent for data */
+	struct str hash; /* its ETag; absent for data */
+	struct str data; /* raw bytes; absent for objects */
+	uint64_t bytes; /* of the whole object */
+	uint64_t first, length; /* what of it is the segment */
+	bool ranged; /* "range" stands in the manifest */
+	bool sub_slo; /* the object is a manifest itself */
+};
+
+/* In its own arena. */
+struct slo_manifest {
+	struct arena *arena;
+	struct slo_segment *v;
+	unsigned n;
+};
+void slo_manifest_free(struct slo_manifest *m);
+DEFINE_AUTO(slo_manifest, struct slo_manifest *, slo_manifest_free);
+
+/* Reads a stored manifest: 0 or -EBADMSG. */
+must_check int slo_manifest_parse(struct str json, struct slo_manifest **ret);
+/* Bytes of the whole; -EOVERFLOW when that is no sensible number. */
+must_check int slo_manifest_size(const struct slo_manifest *m, uint64_t *ret);
+/* The ETag of the whole, as hex with a NUL (33 bytes). */
+void slo_manifest_etag(const struct slo_manifest *m, char *text);
+/* Bytes before the segment with this index. */
+uint64_t slo_manifest_offset(const struct slo_manifest *m, unsigned index);
+/* What a client would have sent for it (?format=raw): Python's json.dumps(sort_keys=True). */
+void slo_manifest_raw(const struct slo_manifest *m, struct buf *to);
+
+/* A walk over the segments that make the bytes first..first+length-1 of a manifest. */
+struct slo_walk {
+	const struct slo_manifest *m;
+	unsigned at;
+	uint64_t skip; /* bytes to pass over, counted from segment `at` */
+	uint64_t left; /* bytes still to be made */
+};
+/* The next segment and which bytes of its object are wanted: 1; 0 at the end; -EIO when the
+ * manifest ends before the bytes do. */
+must_check int slo_walk_next(struct slo_walk *w, const struct slo_segment **ret,
+			     uint64_t *ret_first, uint64_t *ret_length);
+
+/* ---- what a client sends ---- */
+
+struct slo_input {
+	struct str path; /* as sent; absent for data */
+	struct str etag; /* absent: none */
+	struct str data; /* raw bytes; absent for objects */
+	struct str range; /* "bytes=…", well-formed, one range; absent: none */
+	uint64_t size_bytes;
+	bool sized; /* size_bytes was given */
+};
+
+struct slo_inputs {
+	struct slo_input *v;
+	unsigned n, objects; /* objects: those with a path */
+};
+
+/* Reads and checks a client's manifest, all in the arena. self is the "container/object" that it is
+ * for. 0, or -EINVAL with the text of the 400. */
+must_check int slo_inputs_parse(struct arena *a, struct str json, struct str self,
+				struct slo_inputs *ret, struct str *ret_errors);
