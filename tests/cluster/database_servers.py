@@ -1,5 +1,5 @@
-"""Account and container servers side by side: ours and Debian's get the same requests, and what they
-answer has to be the same."""
+"""Account and container servers side by side: ours and Debian's get the same requests, and what
+they answer has to be the same."""
 from tests.cluster.objectd_node import Objectd, SwiftServers
 
 # What must agree whenever Debian's server sends it. Creation times differ: Swift takes the server's

@@ -16,7 +16,8 @@ def pair():
 
 
 def counts(put, delete=0, objects=0, size=0, **more):
-    headers = {"X-Put-Timestamp": at(put), "X-Delete-Timestamp": at(delete) if delete else "0000000000.00000",
+    headers = {"X-Put-Timestamp": at(put),
+               "X-Delete-Timestamp": at(delete) if delete else "0000000000.00000",
                "X-Object-Count": str(objects), "X-Bytes-Used": str(size)}
     headers.update({k.replace("_", "-"): v for k, v in more.items()})
     return headers
@@ -30,8 +31,9 @@ def test_life(pair):
     pair.account("DELETE", a, {"X-Timestamp": at(1)})
     pair.account("PUT", a + "/c", counts(1))
     pair.account("PUT", a)
-    pair.account("PUT", a, {"X-Timestamp": at(2), "X-Account-Meta-Who": "me", "X-Account-Sysmeta-S": "t",
-                            "X-Account-Meta-": "nameless", "X-Other": "no"})
+    pair.account("PUT", a, {"X-Timestamp": at(2), "X-Account-Meta-Who": "me",
+                            "X-Account-Sysmeta-S": "t", "X-Account-Meta-": "nameless",
+                            "X-Other": "no"})
     pair.account("HEAD", a)
     pair.account("GET", a)
     pair.account("PUT", a, {"X-Timestamp": at(3), "X-Account-Meta-Who": "you"})
@@ -54,12 +56,13 @@ def test_containers(pair):
     a = "/AUTH_rows"
     pair.account("PUT", a, {"X-Timestamp": at(1)})
     pair.account("PUT", a + "/one", counts(2, objects=3, size=30))
-    pair.account("PUT", a + "/two", counts(2, objects=4, size=50, X_Backend_Storage_Policy_Index="1"))
+    silver = {"X_Backend_Storage_Policy_Index": "1"}
+    pair.account("PUT", a + "/two", counts(2, objects=4, size=50, **silver))
     pair.account("GET", a)
     pair.account("HEAD", a)
     pair.account("PUT", a + "/one", counts(1, objects=5, size=55))
     pair.account("GET", a, query="format=json")
-    pair.account("PUT", a + "/two", counts(2, delete=9, X_Backend_Storage_Policy_Index="1"))
+    pair.account("PUT", a + "/two", counts(2, delete=9, **silver))
     for query in ("", "format=json", "format=xml"):
         pair.account("GET", a, query=query)
     # Deleted, it is said, but not empty: it stays.
@@ -76,8 +79,9 @@ def test_formats(pair):
         pair.account("GET", a, query=query)
     for name in ("a&<>\"", "t\tab", "\u00e9\U0001f600", "x-1", "x-2"):
         pair.account("PUT", a + "/" + quote(name), counts(2))
-    for query in ("format=xml&delimiter=-", "format=json&delimiter=-", "format=plain", "format=other", "limit=0",
-                  "limit=3", "limit=10001", "limit=x", "marker=%ff", "delimiter=-&reverse=1&format=xml"):
+    for query in ("format=xml&delimiter=-", "format=json&delimiter=-", "format=plain", "format=other",
+                  "limit=0", "limit=3", "limit=10001", "limit=x", "marker=%ff",
+                  "delimiter=-&reverse=1&format=xml"):
         pair.account("GET", a, query=query)
     for accept in ("application/json", "text/xml", "*/*", "image/png", "bad", "text/*;q=0.1, a/b"):
         pair.account("GET", a, {"Accept": accept})

@@ -1,4 +1,5 @@
-"""The container server over sockets: against Debian's where that is installed, and what is ours alone."""
+"""The container server over sockets: against Debian's where that is installed, and what is ours
+alone."""
 import json
 import os
 import random
@@ -92,8 +93,8 @@ def test_metadata_limits(pair):
 def test_rows(pair):
     c = pair.name()
     pair.container("PUT", c, {"X-Timestamp": at(1)})
-    types = ["text/plain; charset=UTF-8", "a/b;swift_bytes=70", "a/b ; x = \"y;z\" ;swift_bytes=x", "",
-             "a/b; flag", "a/b;=;c=d", "a/\"b\\"]
+    types = ["text/plain; charset=UTF-8", "a/b;swift_bytes=70",
+             "a/b ; x = \"y;z\" ;swift_bytes=x", "", "a/b; flag", "a/b;=;c=d", "a/\"b\\"]
     for i, t in enumerate(types):
         pair.container("PUT", "%s/t%d" % (c, i), row(2, type_=t))
     # Content type and metadata have times of their own.
@@ -114,15 +115,15 @@ def test_formats(pair):
     pair.container("GET", c, query="format=json")
     for name in ("a&<>\"'", "t\tab", "\u00e9\U0001f600", "del\x7f", "s l/a\"sh", "nl\n/x"):
         pair.container("PUT", c + "/" + quote(name), row(2, etag="e\"<&>"))
-    for query in ("format=xml", "format=json", "format=plain", "format=other", "format=XML&delimiter=/",
-                  "format=json&delimiter=/", "format=xml&delimiter=%20"):
+    for query in ("format=xml", "format=json", "format=plain", "format=other",
+                  "format=XML&delimiter=/", "format=json&delimiter=/", "format=xml&delimiter=%20"):
         pair.container("GET", c, query=query)
         pair.container("HEAD", c, query=query)
     for accept in ("application/json", "text/xml", "text/*", "*/*", "image/png", "bad",
                    "application/json;q=0.1, application/xml;q=0.2", "a/b;q=x", ""):
         pair.container("GET", c, {"Accept": accept})
-    for query in ("limit=0", "limit=2", "limit=10000", "limit=10001", "limit=-1", "limit=x", "marker=%ff",
-                  "prefix=%ff", "reverse=%ff", "limit=2&limit=1", "prefix", "delimiter="):
+    for query in ("limit=0", "limit=2", "limit=10000", "limit=10001", "limit=-1", "limit=x",
+                  "marker=%ff", "prefix=%ff", "reverse=%ff", "limit=2&limit=1", "prefix", "delimiter="):
         pair.container("GET", c, query=query)
 
 
@@ -232,7 +233,8 @@ def account_of(node, account):
     found = []
     for dev in devices:
         device = node.device_of(dev)
-        res = device.request("GET", "", raw_path="/%s/%d/%s?format=json" % (device.name, part, account))
+        path = "/%s/%d/%s?format=json" % (device.name, part, account)
+        res = device.request("GET", "", raw_path=path)
         found.append(json.loads(res.body) if res.status == 200 else None)
     return found
 
@@ -275,8 +277,8 @@ class Writer(threading.Thread):
                 for i in range(100000):
                     name = "w%d-%06d" % (self.n, i)
                     raw.send("PUT /%s/1/%s/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
-                             "X-Timestamp: %s\r\nX-Size: 7\r\nX-Etag: e\r\nX-Content-Type: a/b\r\n\r\n"
-                             % (self.dev.name, self.container, name, timestamp()))
+                             "X-Timestamp: %s\r\nX-Size: 7\r\nX-Etag: e\r\n"
+                             "X-Content-Type: a/b\r\n\r\n" % (self.dev.name, self.container, name, timestamp()))
                     if raw.response("PUT").status != 201:
                         return
                     self.done.append(name)
@@ -323,8 +325,8 @@ def test_kill_loses_no_acknowledged_row():
 def test_long_listing_has_a_length(node):
     dev = node.device()
     dev.make_container("AUTH_l/c")
-    items = [{"name": "%05d" % i + "\u00e9" * 500, "created_at": at(2), "size": 1, "content_type": "a/b",
-              "etag": "e", "deleted": 0, "storage_policy_index": 0} for i in range(3000)]
+    items = [{"name": "%05d" % i + "\u00e9" * 500, "created_at": at(2), "size": 1,
+              "content_type": "a/b", "etag": "e", "deleted": 0, "storage_policy_index": 0} for i in range(3000)]
     body = json.dumps(items, ensure_ascii=False).encode()
     res = dev.request("UPDATE", "AUTH_l/c", {"Content-Length": str(len(body))}, body)
     assert res.status == 202
