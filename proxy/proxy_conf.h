@@ -15,7 +15,7 @@ struct proxy_conf {
 	/* ms */
 	uint64_t client_timeout, keepalive_timeout, header_timeout;
 	uint64_t conn_timeout, node_timeout, recoverable_node_timeout;
-	uint64_t post_quorum_timeout;
+	uint64_t concurrency_timeout, post_quorum_timeout;
 	uint64_t error_suppression_interval;
 	uint64_t recheck_account_existence, recheck_container_existence;
 

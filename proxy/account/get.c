@@ -52,7 +52,8 @@ void account_get(struct request *req, struct response *res)
 		.head = true,
 		.newest = str_is_true(headers_get_lit(&req->headers, "X-Newest")),
 	};
-	int rc = req->method == HTTP_GET ? listing_get(req, &t, &h, res) : backend_get(req, &g, res);
+	int rc =
+		req->method == HTTP_GET ? listing_get(req, &t, &h, res) : backend_get(req, &g, res);
 
 	if (rc < 0) {
 		proxy_respond_error(req, res, rc);

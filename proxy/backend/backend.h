@@ -18,6 +18,8 @@ struct task_group *backend_background(struct backend *b);
  * answer are tried in the background and come back as soon as they do. error: negative errno, or a
  * status of 500 and above. Logs. */
 void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing);
+/* It has not failed yet, but another one is being asked instead: counts as one error. */
+void node_slow(struct backend *b, const struct ring_dev *dev);
 /* Whether requests pass it over for now. */
 bool node_limited(struct backend *b, const struct ring_dev *dev);
 
@@ -87,10 +89,10 @@ struct get {
 	const struct ring_dev *prefer;
 	struct node *source;
 };
-/* Asks servers until one has it. res becomes the answer as the server gave it (connection headers
- * removed), or the best refusal, or 503. The body is read from the server as it is pulled; an
- * object's moves to another server with the same version when one stops in the middle. 0, or
- * -ECANCELED. Swift: GetOrHeadHandler. */
+/* Asks servers until one has it; a server that is late (concurrency_timeout) gets company. res
+ * becomes the answer as the server gave it (connection headers removed), or the best refusal, or
+ * 503. The body is read from the server as it is pulled; an object's moves to another server with
+ * the same version when one stops in the middle. 0, or -ECANCELED. Swift: GetOrHeadHandler. */
 waits must_check int backend_get(struct request *req, const struct get *g, struct response *res);
 /* Headers for servers: the transaction id, what middlewares set (X-Backend-*), and from the
  * client's request what concerns reading (ranges, conditions). */

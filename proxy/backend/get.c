@@ -1,5 +1,6 @@
 /* Reads: one server after another until one has it; and a body that moves to another server when
  * the first stops in the middle. Swift: GetOrHeadHandler in proxy/controllers/base.py. */
+#include "lib/base/clock.h"
 #include "lib/log/log.h"
 #include "lib/metrics/metrics.h"
 #include "lib/swift/conditional.h"
@@ -8,12 +9,19 @@
 METRIC_COUNTER(resumed, "needletail_proxy_resumed_reads_total",
 	       "Object reads that went on from another replica.");
 
-enum { REFUSAL_BODY_MAX = 64 * KIB, DRAIN_MAX = 64 * KIB, REFUSALS_MAX = 16 };
+enum { REFUSAL_BODY_MAX = 64 * KIB, DRAIN_MAX = 64 * KIB, REFUSALS_MAX = 16, LATE_MAX = 8 };
 
 struct refusal {
 	int status;
 	struct headers headers;
 	struct str body;
+};
+
+/* A server that has not answered yet, while others are asked. */
+struct late {
+	struct exchange *x;
+	struct node node;
+	uint64_t until_ms;
 };
 
 /* A request that is being read. In the request's arena; the body that it is part of outlives the
@@ -29,7 +37,9 @@ struct getter {
 	struct timestamp tombstone;     /* the newest that was seen */
 	struct refusal *refusals;
 	unsigned refused;
-	/* The source. */
+	struct late late[LATE_MAX];
+	unsigned lates;
+	/* The source: NULL while there is none. */
 	struct exchange *x;
 	struct node node;
 	struct response res;
@@ -172,9 +182,34 @@ waits static bool weigh_source(struct getter *g, const struct node *node, struct
 	return true;
 }
 
+/* What came of waiting for an answer: 1 for a source, 0 when others have to be asked, -ECANCELED.
+ * Ends the exchange unless it became the source. */
+waits static int weigh(struct getter *g, const struct node *node, struct exchange *from, int rc,
+		       struct response *res)
+{
+	AUTO(exchange) x = from;
+
+	if (rc < 0) {
+		node_failed(g->backend, node->dev, rc, "waiting for an answer");
+		return rc == -ECANCELED ? rc : 0;
+	}
+	if (is_good(g, res->status) && weigh_source(g, node, x, res)) {
+		x = NULL;
+		return 1;
+	}
+	if (!is_good(g, res->status))
+		weigh_refusal(g, node, res);
+	discard(TAKE(x), res);
+	return 0;
+}
+
+/* Asks one server. When it does not answer soon it is put among the late ones. */
 waits static int ask(struct getter *g, const struct node *node)
 {
 	const struct proxy_conf *conf = g->backend->proxy->conf;
+	bool recoverable = g->target.kind == SWIFT_OBJECT && !g->get.newest;
+	uint64_t timeout = recoverable ? conf->recoverable_node_timeout : conf->node_timeout;
+	uint64_t patience = MIN(conf->concurrency_timeout, timeout);
 	AUTO(exchange) x = NULL;
 	struct response res;
 	int rc = node_send(g->backend, node, g->get.head ? S("HEAD") : S("GET"), g->target.path,
@@ -182,35 +217,66 @@ waits static int ask(struct getter *g, const struct node *node)
 
 	if (rc < 0)
 		return rc == -ECANCELED ? rc : 0;
-	if (g->target.kind == SWIFT_OBJECT && !g->get.newest)
-		exchange_set_timeouts(x, conf->recoverable_node_timeout, 0);
+	exchange_set_timeouts(x, g->lates < LATE_MAX ? patience : timeout, 0);
 	rc = exchange_receive(x, g->req->arena, g->get.head, &res);
-	if (rc < 0) {
-		node_failed(g->backend, node->dev, rc, "waiting for an answer");
-		return rc == -ECANCELED ? rc : 0;
+	exchange_set_timeouts(x, timeout, 0);
+	if (rc == -ETIMEDOUT && patience < timeout && g->lates < LATE_MAX) {
+		node_slow(g->backend, node->dev);
+		g->late[g->lates++] = (struct late){
+			.x = TAKE(x),
+			.node = *node,
+			.until_ms = clock_mono_ms() + timeout - patience,
+		};
+		return 0;
 	}
-	if (is_good(g, res.status) && weigh_source(g, node, x, &res)) {
-		x = NULL;
-		return 1;
+	return weigh(g, node, TAKE(x), rc, &res);
+}
+
+/* Looks at the late ones, without waiting or until each is overdue. */
+waits static int ask_late(struct getter *g, bool wait)
+{
+	for (unsigned i = 0; i < g->lates; i++) {
+		struct late *l = &g->late[i];
+		uint64_t now = clock_mono_ms();
+		struct response res;
+
+		if (!l->x || (!wait && !exchange_answered(l->x)))
+			continue;
+		exchange_set_timeouts(l->x, l->until_ms > now ? l->until_ms - now : 1, 0);
+		int rc = exchange_receive(l->x, g->req->arena, g->get.head, &res);
+
+		rc = weigh(g, &l->node, TAKE(l->x), rc, &res);
+		if (rc < 0 || (rc > 0 && !g->get.newest))
+			return rc;
 	}
-	if (!is_good(g, res.status))
-		weigh_refusal(g, node, &res);
-	discard(TAKE(x), &res);
 	return 0;
+}
+
+waits static void drop_late(struct getter *g)
+{
+	for (unsigned i = 0; i < g->lates; i++)
+		exchange_end(TAKE(g->late[i].x));
+	g->lates = 0;
 }
 
 waits static int find_source(struct getter *g)
 {
 	struct node node;
+	int rc = 0;
 
 	while (nodes_next(&g->nodes, &node)) {
-		int rc = ask(g, &node);
-
+		rc = ask(g, &node);
+		if (rc == 0 && g->lates)
+			rc = ask_late(g, false);
 		if (rc < 0)
 			return rc;
 		if (rc > 0 && !g->get.newest)
 			return 0;
 	}
+	if (g->lates)
+		rc = ask_late(g, true);
+	if (rc < 0)
+		return rc;
 	/* Found copies may be older than a tombstone that was seen after them. */
 	if (g->x && timestamp_cmp(g->ts, g->tombstone) < 0) {
 		discard(TAKE(g->x), &g->res);
@@ -437,6 +503,7 @@ int backend_get(struct request *req, const struct get *get, struct response *res
 		g->suppress = g->nodes.primaries ? g->nodes.primaries - 1 : 0;
 	int rc = find_source(g);
 
+	drop_late(g);
 	if (rc == 0 && g->x)
 		respond_with_source(g, res);
 	else if (rc == 0)

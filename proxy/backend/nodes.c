@@ -158,33 +158,46 @@ static void probe_start(struct backend *b, struct trouble *t, const struct ring_
 	task_spawn(&b->probes, "probe", probe_run, p);
 }
 
-void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing)
+static void add_errors(struct backend *b, const struct ring_dev *dev, unsigned count, bool probe)
 {
-	unsigned limit = (unsigned)b->proxy->conf->error_suppression_limit + 1;
 	char text[TROUBLE_KEY_SIZE];
 	struct str key = trouble_key(dev, text);
 	struct trouble *t = map_peek(b->troubles, key);
 
-	if (error == -ECANCELED)
-		return;
 	metric_add(&node_errors, 1);
 	if (!t) {
 		t = xcalloc(1, sizeof *t);
 		map_put(b->troubles, key, t);
 	}
-	bool at_once = error == -ECONNREFUSED || error == 507;
-
-	/* A timeout costs its client much more than other errors do. */
-	t->errors += error == -ETIMEDOUT ? (limit + 2) / 3 : 1;
-	if (at_once)
-		t->errors = MAX(t->errors, limit);
+	t->errors += count;
 	t->last_ms = clock_mono_ms();
-	if (error < 0)
-		log_warn("%s: %s: %s", text, doing, strerror(-error));
-	else
-		log_warn("%s: %s: answered %d", text, doing, error);
-	if (t->errors >= limit && error < 0 && !t->probing)
+	if (probe && t->errors > (uint64_t)b->proxy->conf->error_suppression_limit && !t->probing)
 		probe_start(b, t, dev);
+}
+
+void node_slow(struct backend *b, const struct ring_dev *dev)
+{
+	log_debug("%s:%u/%s is slow", dev->ip, dev->port, dev->device);
+	add_errors(b, dev, 1, true);
+}
+
+void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing)
+{
+	unsigned limit = (unsigned)b->proxy->conf->error_suppression_limit + 1, count = 1;
+
+	if (error == -ECANCELED)
+		return;
+	if (error == -ECONNREFUSED || error == 507)
+		count = limit;
+	else if (error == -ETIMEDOUT)   /* costs its client much more than other errors do */
+		count = (limit + 2) / 3;
+	if (error < 0)
+		log_warn("%s:%u/%s: %s: %s", dev->ip, dev->port, dev->device, doing,
+			 strerror(-error));
+	else
+		log_warn("%s:%u/%s: %s: answered %d", dev->ip, dev->port, dev->device, doing,
+			 error);
+	add_errors(b, dev, count, error < 0);
 }
 
 /* ---- order ---- */

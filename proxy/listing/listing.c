@@ -10,6 +10,7 @@ enum {
 	RAW_LIMIT = 10000, /* names per raw answer: what servers give at most */
 	PASS_MAX = 256, /* rows of a directory that are read before it is jumped over */
 	LISTING_MAX = 256 * MIB,
+	WITNESS_MS = 2000,              /* then the next one is asked */
 };
 
 METRIC_COUNTER(passed_through, "needletail_proxy_listings_passed_total",
@@ -52,6 +53,7 @@ waits static int ask_digest(struct witness *w, const struct ring_dev *dev)
 
 	if (rc < 0)
 		return rc;
+	exchange_set_timeouts(x, WITNESS_MS, 0);
 	rc = exchange_receive(x, run->req->arena, true, &res);
 	if (rc >= 0 && res.status >= 500)
 		rc = -EIO;

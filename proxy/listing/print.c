@@ -1,6 +1,7 @@
 /* Prints a merged listing byte for byte as storage servers do
  * (common/middleware/listing_formats.py). */
 #include "lib/base/encode.h"
+#include "lib/swift/listed_etag.h"
 #include "proxy/listing/item.h"
 #include "proxy/listing/rollup.h"
 
@@ -48,7 +49,8 @@ static void add_number(struct buf *to, const char *tag, uint64_t v)
 static void print_json(const struct rollup *u, const struct item *i, struct buf *to)
 {
 	const struct raw_row *r = &i->row;
-	char date[27];
+	struct str hash = r->hash, slo = STR_NONE;
+	char date[27], room[LISTED_ETAG_MAX], quoted[LISTED_ETAG_MAX + 3];
 
 	if (i->subdir) {
 		buf_add_lit(to, "{\"subdir\": ");
@@ -58,8 +60,9 @@ static void print_json(const struct rollup *u, const struct item *i, struct buf 
 	}
 	timestamp_iso(u->kind == SWIFT_CONTAINER ? r->meta_ts : r->put_ts, date);
 	if (u->kind == SWIFT_CONTAINER) {
+		slo = listed_etag_take(&hash, S("slo_etag"), room);
 		buf_addf(to, "{\"bytes\": %" PRIu64 ", \"hash\": ", raw_row_bytes(r));
-		json_escape(to, r->hash);
+		json_escape(to, hash);
 		buf_add_lit(to, ", \"name\": ");
 		json_escape(to, r->name);
 		buf_add_lit(to, ", \"content_type\": ");
@@ -69,7 +72,13 @@ static void print_json(const struct rollup *u, const struct item *i, struct buf 
 		json_escape(to, r->name);
 		buf_addf(to, ", \"count\": %" PRIu64 ", \"bytes\": %" PRIu64, r->count, r->bytes);
 	}
-	buf_addf(to, ", \"last_modified\": \"%s\"}", date);
+	buf_addf(to, ", \"last_modified\": \"%s\"", date);
+	if (slo.p) {
+		snprintf(quoted, sizeof quoted, "\"%.*s\"", STR(slo));
+		buf_add_lit(to, ", \"slo_etag\": ");
+		json_escape(to, str_from(quoted));
+	}
+	buf_add_char(to, '}');
 }
 
 static void print_xml_subdir(const struct rollup *u, const struct item *i, struct buf *to)
@@ -88,7 +97,8 @@ static void print_xml_subdir(const struct rollup *u, const struct item *i, struc
 static void print_xml(const struct rollup *u, const struct item *i, struct buf *to)
 {
 	const struct raw_row *r = &i->row;
-	char date[27];
+	struct str hash = r->hash;
+	char date[27], room[LISTED_ETAG_MAX];
 
 	if (i->subdir) {
 		print_xml_subdir(u, i, to);
@@ -98,7 +108,8 @@ static void print_xml(const struct rollup *u, const struct item *i, struct buf *
 	buf_addf(to, "<%s>", u->kind == SWIFT_CONTAINER ? "object" : "container");
 	add_element(to, "name", r->name);
 	if (u->kind == SWIFT_CONTAINER) {
-		add_element(to, "hash", r->hash);
+		(void)listed_etag_take(&hash, S("slo_etag"), room);
+		add_element(to, "hash", hash);
 		add_number(to, "bytes", raw_row_bytes(r));
 		add_element(to, "content_type", r->content_type);
 	} else {

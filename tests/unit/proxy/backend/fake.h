@@ -259,6 +259,7 @@ static void set_up_fakes(void)
 		.conn_timeout = 500,
 		.node_timeout = 400,
 		.recoverable_node_timeout = 400,
+		.concurrency_timeout = 150,
 		.post_quorum_timeout = 100,
 		.error_suppression_interval = 60000,
 		.error_suppression_limit = 10,

@@ -207,6 +207,43 @@ IN_TASK(a_server_that_hangs, {
 	expect_text();
 })
 
+/* The next one is asked long before the first is given up, and the first may still win. */
+IN_TASK(a_late_server_gets_company, {
+	for (unsigned i = 0; i < 3; i++)
+		set_object(i, "e", "0000000001.00000");
+	fakes[0].wait_ms = fakes[1].wait_ms = 380;
+	uint64_t began = clock_mono_ms();
+
+	get(false);
+	assert(F.res.status == 200);
+	assert(clock_mono_ms() - began < 360);
+	expect_text();
+})
+
+IN_TASK(all_are_late, {
+	for (unsigned i = 0; i < 3; i++) {
+		set_object(i, "e", "0000000001.00000");
+		fakes[i].wait_ms = 320;
+	}
+	set_missing(3, NULL);
+	set_missing(4, NULL);
+	get(false);
+	assert(F.res.status == 200);
+	expect_text();
+})
+
+/* A late server may be the only one that has it. */
+IN_TASK(waits_for_the_late_one, {
+	for (unsigned i = 0; i < FAKES; i++)
+		set_missing(i, NULL);
+	fakes[1].status = 200;
+	set_object(1, "e", "0000000001.00000");
+	fakes[1].wait_ms = 300;
+	get(false);
+	assert(F.res.status == 200);
+	expect_text();
+})
+
 IN_TASK(refusals_pass_through, {
 	for (unsigned i = 0; i < FAKES; i++) {
 		fakes[i].status = 412;
@@ -233,6 +270,9 @@ int main(void)
 		cmocka_unit_test(a_range_goes_on),
 		cmocka_unit_test(never_with_another_version),
 		cmocka_unit_test(a_server_that_hangs),
+		cmocka_unit_test(a_late_server_gets_company),
+		cmocka_unit_test(all_are_late),
+		cmocka_unit_test(waits_for_the_late_one),
 		cmocka_unit_test(refusals_pass_through),
 	};
 
