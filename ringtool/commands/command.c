@@ -15,7 +15,7 @@ int command_failed(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	vfprintf(stdout, fmt, ap);
 	va_end(ap);
 	putchar('\n');
 	return EXIT_ERROR;

@@ -229,7 +229,7 @@ static bool fits(const struct dev_fields *m, const struct ring_dev *d)
 		  d->replication_port != m->dev.replication_port) ||
 		 ((m->set & DEV_DEVICE) && strcmp(d->device, m->dev.device)) ||
 		 ((m->set & DEV_WEIGHT) && d->weight != m->dev.weight) ||
-		 ((m->set & DEV_META) && !strstr(d->meta, m->dev.meta)));
+		 ((m->set & DEV_META) && !strstr(d->meta, m->dev.meta ?: "")));
 }
 
 struct builder_dev **dev_search(const struct builder *b, const struct dev_fields *match,

@@ -31,7 +31,9 @@ static const int64_t month_s = 30 * 86400;
 
 static double capacity(const struct world *w, unsigned month)
 {
-	return pow(1 + w->growth, month / 12);
+	unsigned year = month / 12;
+
+	return pow(1 + w->growth, year);
 }
 
 /* The server a device slot is in: slots go round regions, zones and servers. */
@@ -101,6 +103,7 @@ static void devices_replace(struct world *w, struct year *y)
 	AUTO(free) room = xcalloc(w->b->devs_n + 1, sizeof(unsigned));
 	unsigned *slots = room, n = 0;
 
+	assert(w->born && w->born_n >= w->b->devs_n);
 	builder_for_dev(d, w->b) {
 		if (d->dev.weight > 0 && random_share(&w->random) < w->failures / 12) {
 			builder_dev_remove(w->b, d);
