@@ -79,8 +79,8 @@ def test_formats(pair):
         pair.account("GET", a, query=query)
     for name in ("a&<>\"", "t\tab", "\u00e9\U0001f600", "x-1", "x-2"):
         pair.account("PUT", a + "/" + quote(name), counts(2))
-    for query in ("format=xml&delimiter=-", "format=json&delimiter=-", "format=plain", "format=other",
-                  "limit=0", "limit=3", "limit=10001", "limit=x", "marker=%ff",
+    for query in ("format=xml&delimiter=-", "format=json&delimiter=-", "format=plain",
+                  "format=other", "limit=0", "limit=3", "limit=10001", "limit=x", "marker=%ff",
                   "delimiter=-&reverse=1&format=xml"):
         pair.account("GET", a, query=query)
     for accept in ("application/json", "text/xml", "*/*", "image/png", "bad", "text/*;q=0.1, a/b"):

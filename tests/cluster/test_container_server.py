@@ -123,7 +123,8 @@ def test_formats(pair):
                    "application/json;q=0.1, application/xml;q=0.2", "a/b;q=x", ""):
         pair.container("GET", c, {"Accept": accept})
     for query in ("limit=0", "limit=2", "limit=10000", "limit=10001", "limit=-1", "limit=x",
-                  "marker=%ff", "prefix=%ff", "reverse=%ff", "limit=2&limit=1", "prefix", "delimiter="):
+                  "marker=%ff", "prefix=%ff", "reverse=%ff", "limit=2&limit=1", "prefix",
+                  "delimiter="):
         pair.container("GET", c, query=query)
 
 
@@ -278,7 +279,8 @@ class Writer(threading.Thread):
                     name = "w%d-%06d" % (self.n, i)
                     raw.send("PUT /%s/1/%s/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
                              "X-Timestamp: %s\r\nX-Size: 7\r\nX-Etag: e\r\n"
-                             "X-Content-Type: a/b\r\n\r\n" % (self.dev.name, self.container, name, timestamp()))
+                             "X-Content-Type: a/b\r\n\r\n"
+                             % (self.dev.name, self.container, name, timestamp()))
                     if raw.response("PUT").status != 201:
                         return
                     self.done.append(name)
@@ -326,7 +328,8 @@ def test_long_listing_has_a_length(node):
     dev = node.device()
     dev.make_container("AUTH_l/c")
     items = [{"name": "%05d" % i + "\u00e9" * 500, "created_at": at(2), "size": 1,
-              "content_type": "a/b", "etag": "e", "deleted": 0, "storage_policy_index": 0} for i in range(3000)]
+              "content_type": "a/b", "etag": "e", "deleted": 0, "storage_policy_index": 0}
+             for i in range(3000)]
     body = json.dumps(items, ensure_ascii=False).encode()
     res = dev.request("UPDATE", "AUTH_l/c", {"Content-Length": str(len(body))}, body)
     assert res.status == 202
