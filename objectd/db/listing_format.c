@@ -1,6 +1,7 @@
 /* Prints listings byte for byte as Swift does: Python's json.dumps and ElementTree, written by hand
  * because this is where a listing's time goes. */
 #include "objectd/db/internal.h"
+#include "lib/swift/listed_etag.h"
 
 /* A byte may become "\u0000"; the rest of a row's JSON fits in this. */
 enum { ESCAPE_FACTOR = 6, ROW_FIXED = 256 };
@@ -219,18 +220,36 @@ static char *put_separator(const struct listing *l, char *p)
 	return l->count ? PUT_LIT(p, ", ") : p;
 }
 
-static char *put_hash(char *p, const struct row_etag *e, bool json)
+/* *ret_slo: the large object's ETag, which is a key of its own; absent for other objects. */
+static char *put_hash(char *p, const struct row_etag *e, bool json, struct str *ret_slo)
 {
 	static const char hex[] = "0123456789abcdef";
+	char room[LISTED_ETAG_MAX];
 
-	if (!e->is_md5)
-		return json ? put_json(p, e->text) : put_element(p, S("hash"), e->text);
+	*ret_slo = STR_NONE;
+	if (!e->is_md5) {
+		struct str text = e->text;
+
+		*ret_slo = listed_etag_take(&text, S("slo_etag"), room);
+		return json ? put_json(p, text) : put_element(p, S("hash"), text);
+	}
 	p = json ? PUT_LIT(p, "\"") : PUT_LIT(p, "<hash>");
 	for (unsigned i = 0; i < sizeof e->raw; i++) {
 		*p++ = hex[e->raw[i] >> 4];
 		*p++ = hex[e->raw[i] & 15];
 	}
 	return json ? PUT_LIT(p, "\"") : PUT_LIT(p, "</hash>");
+}
+
+static char *put_slo_etag(char *p, struct str etag)
+{
+	char quoted[LISTED_ETAG_MAX + 2], *q = quoted;
+
+	*q++ = '"';
+	q = put(q, etag.p, etag.n);
+	*q++ = '"';
+	p = PUT_LIT(p, ", \"slo_etag\": ");
+	return put_json(p, str_of(quoted, (size_t)(q - quoted)));
 }
 
 /* Large objects count as what they hold. */
@@ -244,24 +263,28 @@ static uint64_t bytes_of(const struct row *r)
 void listing_add_row(struct listing *l, struct str name, const struct row *r)
 {
 	char *p = reserve(l, name.n + r->content_type.n + r->etag.text.n);
+	struct str slo;
 
 	if (l->q.format == LISTING_JSON) {
 		p = put_separator(l, p);
 		p = PUT_LIT(p, "{\"bytes\": ");
 		p = put_u64(p, bytes_of(r));
 		p = PUT_LIT(p, ", \"hash\": ");
-		p = put_hash(p, &r->etag, true);
+		p = put_hash(p, &r->etag, true, &slo);
 		p = PUT_LIT(p, ", \"name\": ");
 		p = put_json(p, name);
 		p = PUT_LIT(p, ", \"content_type\": ");
 		p = put_json(p, r->content_type);
 		p = PUT_LIT(p, ", \"last_modified\": \"");
 		p = put_time(l, p, r->meta_ts);
-		p = PUT_LIT(p, "\"}");
+		*p++ = '"';
+		if (slo.p)
+			p = put_slo_etag(p, slo);
+		*p++ = '}';
 	} else if (l->q.format == LISTING_XML) {
 		p = PUT_LIT(p, "<object>");
 		p = put_element(p, S("name"), name);
-		p = put_hash(p, &r->etag, false);
+		p = put_hash(p, &r->etag, false, &slo);
 		p = put_number_element(p, S("bytes"), bytes_of(r));
 		p = put_element(p, S("content_type"), r->content_type);
 		p = PUT_LIT(p, "<last_modified>");
