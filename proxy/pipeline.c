@@ -15,6 +15,8 @@ static const struct middleware_kind *const order[] = {
 	&middleware_listing_formats,
 	&middleware_domain_remap,
 	&middleware_crossdomain,
+	&middleware_bulk,
+	&middleware_recursive_delete,
 	&middleware_name_check,
 	&middleware_tempurl,
 	&middleware_ratelimit,
