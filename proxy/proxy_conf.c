@@ -30,8 +30,9 @@ static const struct conf_option options[] = {
 	OPT_DURATION(
 		T, recoverable_node_timeout, "10s", 1, HOUR_MS,
 		"The same where another server can be asked instead: GET and HEAD of objects."),
-	OPT_DURATION(T, concurrency_timeout, "500ms", 1, HOUR_MS,
-		     "A read asks another server as well when one has not begun to answer after that."),
+	OPT_DURATION(
+		T, concurrency_timeout, "500ms", 1, HOUR_MS,
+		"A read asks another server as well when one has not begun to answer after that."),
 	OPT_DURATION(T, post_quorum_timeout, "500ms", 0, HOUR_MS,
 		     "How long a write that has its quorum waits for the other replicas before it "
 		     "is answered; "

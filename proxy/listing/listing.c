@@ -98,7 +98,7 @@ struct stream {
 	const struct ring_dev *dev;
 	struct exchange *x;
 	struct response res;
-	struct buf pending;             /* bytes that came; the current row's texts are among them */
+	struct buf pending; /* bytes that came; the current row's texts are among them */
 	size_t at;                      /* where in it the next line begins */
 	struct buf last;                /* the last name, where to go on */
 	uint64_t names;                 /* in this answer */

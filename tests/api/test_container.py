@@ -111,7 +111,8 @@ def test_listing_parameters(client, container):
     assert client.list(container, delimiter="/", marker="a/", limit=99) == ["b", "c/", "d"]
     assert client.list(container, reverse="yes", limit=99) == names[::-1]
     assert client.list(container, reverse="on", marker="b", limit=2) == ["a/2/x", "a/1"]
-    assert client.list(container, reverse="1", delimiter="/", limit=99) == ["d", "c/", "b", "a/", "a"]
+    assert client.list(container, reverse="1", delimiter="/", limit=99) == [
+        "d", "c/", "b", "a/", "a"]
     assert client.list(container, path="a", limit=99) == ["a/1"]
     assert client.list(container, path="", limit=99) == ["a", "a/", "b", "d"]
     assert client.get(container, query="limit=0").status == 204
@@ -127,7 +128,7 @@ def test_json_listing(client, container):
     assert res.status == 200 and res.headers["Content-Type"] == "application/json; charset=utf-8"
     first, second = res.json
     assert first["name"] == "o" and first["bytes"] == 5 and first["hash"] == swift.md5(b"hello")
-    assert first["content_type"] == "text/x-thing;a=b" or first["content_type"] == "text/x-thing; a=b"
+    assert first["content_type"].replace("; ", ";") == "text/x-thing;a=b"
     assert len(first["last_modified"]) == len("2026-11-22T09:19:12.075580")
     assert second == {"subdir": "p/"}
 
@@ -147,7 +148,8 @@ def test_accept(client, container):
 
 
 def test_metadata(client, container):
-    assert client.post(container, headers={"X-Container-Meta-A": "1", "X-Container-Meta-B": "2"}).status == 204
+    two = {"X-Container-Meta-A": "1", "X-Container-Meta-B": "2"}
+    assert client.post(container, headers=two).status == 204
     assert client.put(container, headers={"X-Container-Meta-A": "3"}).status == 202
     res = client.head(container)
     assert res.headers["X-Container-Meta-A"] == "3" and res.headers["X-Container-Meta-B"] == "2"
@@ -157,7 +159,8 @@ def test_metadata(client, container):
 
 
 def test_acl_is_cleaned(client, container):
-    assert client.post(container, headers={"X-Container-Read": " .referrer:* , .rlistings,"}).status == 204
+    acl = {"X-Container-Read": " .referrer:* , .rlistings,"}
+    assert client.post(container, headers=acl).status == 204
     assert client.head(container).headers["X-Container-Read"] == ".r:*,.rlistings"
     assert client.post(container, headers={"X-Container-Write": ".r:*"}).status == 400
     assert client.post(container, headers={"X-Remove-Container-Read": "x"}).status == 204

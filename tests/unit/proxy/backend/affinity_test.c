@@ -4,7 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-__attribute__((noinline)) static unsigned of(const struct affinity *a, unsigned region, unsigned zone)
+__attribute__((noinline)) static unsigned of(const struct affinity *a, unsigned region,
+					     unsigned zone)
 {
 	const struct ring_dev dev = { .region = region, .zone = zone };
 
