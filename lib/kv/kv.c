@@ -2,6 +2,7 @@
 #include "lib/kv/kv.h"
 
 #include <leveldb/c.h>
+#include <pthread.h>
 
 enum { KV_MAGIC = 0x6b766462, BLOOM_BITS = 10 };
 
@@ -13,6 +14,7 @@ struct kv {
 	leveldb_filterpolicy_t *bloom;
 	leveldb_readoptions_t *read, *scan;
 	leveldb_writeoptions_t *write, *write_sync;
+	pthread_mutex_t lock;           /* one writer at a time, see kv_flush */
 };
 
 struct kv_batch {
@@ -37,6 +39,7 @@ void kv_close(struct kv *kv)
 	leveldb_options_destroy(kv->options);
 	leveldb_cache_destroy(kv->cache);
 	leveldb_filterpolicy_destroy(kv->bloom);
+	pthread_mutex_destroy(&kv->lock);
 	kv->magic = 0;
 	free(kv);
 }
@@ -47,6 +50,7 @@ int kv_open(const char *path, const struct kv_options *o, struct kv **ret, struc
 	char *err = NULL;
 
 	kv->magic = KV_MAGIC;
+	pthread_mutex_init(&kv->lock, NULL);
 	kv->options = leveldb_options_create();
 	kv->cache = leveldb_cache_create_lru(o->block_cache ? o->block_cache : 8 * MIB);
 	kv->bloom = leveldb_filterpolicy_create_bloom(BLOOM_BITS);
@@ -139,7 +143,9 @@ int kv_write(struct kv *kv, struct kv_batch *b, bool sync)
 {
 	char *err = NULL;
 
+	pthread_mutex_lock(&kv->lock);
 	leveldb_write(kv->db, sync ? kv->write_sync : kv->write, b->b, &err);
+	pthread_mutex_unlock(&kv->lock);
 	if (!err)
 		return 0;
 	leveldb_free(err);
@@ -148,13 +154,16 @@ int kv_write(struct kv *kv, struct kv_batch *b, bool sync)
 
 /* LevelDB has no flush. Compacting a range beyond all keys first forces the memtable into a table
  * and waits for it (db_impl.cc: CompactRange calls TEST_CompactMemTable), then finds nothing to do.
- * A failed flush is not reported by it but sticks: the next write fails with it, so an empty batch
+ * The force is an empty write, which is lost when it gets grouped with another's write before it
+ * (BuildBatchGroup skips it), so nobody may be writing then. A failed flush is not reported by it but sticks: the next write fails with it, so an empty batch
  * asks. */
 int kv_flush(struct kv *kv)
 {
 	static const char beyond[] = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
 
+	pthread_mutex_lock(&kv->lock);
 	leveldb_compact_range(kv->db, beyond, 15, beyond, 16);
+	pthread_mutex_unlock(&kv->lock);
 	struct kv_batch *b = kv_batch_new();
 	int rc = kv_write(kv, b, false);
 	kv_batch_free(b);

@@ -246,10 +246,15 @@ int index_get(struct store *s, struct buf *scratch, const struct object_id *id, 
 	return index_value_parse(buf_str(scratch), ret) < 0 ? -EIO : 0;
 }
 
-unsigned apply_count(const struct apply *a)
+bool apply_is_empty(const struct apply *a)
+{
+	return a->ops == 0;
+}
+
+bool apply_is_full(const struct apply *a)
 {
 	/* The table of changes must not overflow, nor LevelDB's batch become huge. */
-	return MAX(a->n, a->ops / 8);
+	return a->n >= APPLY_MAX / 2 || a->ops >= 8 * APPLY_MAX;
 }
 
 static size_t numbers(char *to, const uint64_t *v, unsigned n)

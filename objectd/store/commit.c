@@ -95,7 +95,10 @@ static int decide_move(const struct op *op)
 	case RECORD_TOMBSTONE:
 		return is_past(e, op->r.ts) || location_cmp(&e->data, &op->from) == 0 ? 0 : -EALREADY;
 	default:
-		return location_cmp(&e->data, &op->from) == 0 ? 0 : -EALREADY;
+		if (location_cmp(&e->data, &op->from) != 0)
+			return -EALREADY;
+		/* A POST that came meanwhile would stand before the data: a rebuild would not know it. */
+		return location_cmp(&e->meta, &op->meta) == 0 ? 0 : -EAGAIN;
 	}
 }
 
@@ -315,7 +318,7 @@ static void run_ops(struct store *s, struct op **ops, unsigned n)
 	}
 	if (at > start)
 		count(s, n, start, at);
-	else if (apply_count(s->apply) == 0)
+	else if (apply_is_empty(s->apply))
 		return apply_drop(s->apply);
 	struct position end = { .volume = s->active->id, .at = at, .batch = s->batch };
 	if (apply_write(s->apply, &end) < 0)

@@ -149,8 +149,9 @@ must_check int apply_row_is(struct apply *a, struct str key, struct str value);
 /* The same two questions from any thread that may block: about what has been committed. */
 must_check int row_is(struct store *s, struct buf *scratch, struct str key, struct str value);
 must_check int index_get(struct store *s, struct buf *scratch, const struct object_id *id, struct index_entry *ret);
-/* Changes gathered. */
-unsigned apply_count(const struct apply *a);
+bool apply_is_empty(const struct apply *a);
+/* Time for apply_write, in a replay. */
+bool apply_is_full(const struct apply *a);
 /* Writes them to LevelDB with the new end of the journal, then to the cache and counters. */
 must_check int apply_write(struct apply *a, const struct position *end);
 void apply_drop(struct apply *a);
@@ -171,6 +172,7 @@ struct op {
 	bool if_absent, urgent;         /* urgent: allowed to use the reserve */
 	struct timestamp data_ts, meta_ts;      /* OP_FORGET */
 	struct location from;           /* OP_MOVE, OP_DAMAGED, OP_RECLAIM: where the record is now */
+	struct location meta;           /* OP_MOVE of data: the POST that is known to be moved behind it */
 	struct location place;          /* where it was put */
 	struct index_entry before;      /* state 0: there was none */
 	bool write;                     /* decided: it goes into the journal */

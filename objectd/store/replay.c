@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { APPLY_AT_ONCE = 1000, SAVED_MAX = 64 * MIB, WINDOW_BYTES = 64 * KIB };
+enum { SAVED_MAX = 64 * MIB, WINDOW_BYTES = 64 * KIB };
 
 struct replay {
 	struct store *s;
@@ -128,7 +128,7 @@ static int flush(struct replay *p, uint32_t volume, uint64_t at)
 	struct store *s = p->s;
 	struct position end = { .volume = volume, .at = at, .batch = p->batch };
 
-	if (apply_count(s->apply) == 0)
+	if (apply_is_empty(s->apply))
 		return 0;
 	/* What was applied before the crash keeps its place: the counters already have it. */
 	if (is_before(&s->applied, volume, at))
@@ -154,7 +154,7 @@ static int replay_volume(struct replay *p, struct scan *c)
 			p->batch = r.batch;
 			s->stats.replayed_records++;
 			rc = replay_record(p, &r, c->id);
-			if (rc == 0 && apply_count(s->apply) >= APPLY_AT_ONCE)
+			if (rc == 0 && apply_is_full(s->apply))
 				rc = flush(p, c->id, c->at);
 			if (rc < 0)
 				return rc;

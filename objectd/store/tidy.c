@@ -68,7 +68,7 @@ struct compact {
 	struct store *s;
 	struct scan scan;
 	bool oldest;                    /* nothing older could come back in a rebuild */
-	bool bad;                       /* something was not readable */
+	bool bad;                       /* something was not readable, or could not be moved now */
 	bool count_only;                /* find out what lives, move nothing */
 	uint64_t batch, live, bytes;
 	struct op *ops;
@@ -171,6 +171,7 @@ static int move_object(struct compact *c, const struct record *r, const struct l
 
 	if (rc == 0) {
 		move_record(c, r, at, data);
+		c->ops[c->n - 1].meta = e->meta;
 		if (e->meta.volume && e->meta.volume != at->volume)
 			rc = move_meta(c, id, &e->meta);
 	}
@@ -265,7 +266,9 @@ waits static int compact_slices(struct compact *c)
 		task_run_blocking("compact", slice_job, c);
 		int rc = c->rc < 0 ? c->rc : commit_run_all(c->s, c->ops, c->n);
 		for (unsigned i = 0; i < c->n; i++) {
-			if (rc == 0 && c->ops[i].result < 0 && c->ops[i].result != -EALREADY)
+			if (c->ops[i].result == -EAGAIN)
+				c->bad = true;          /* the volume stays until the next round */
+			else if (rc == 0 && c->ops[i].result < 0 && c->ops[i].result != -EALREADY)
 				rc = c->ops[i].result;
 			op_done(&c->ops[i]);
 		}

@@ -40,7 +40,8 @@ static inline int fixture_make(void **state)
 static inline int fixture_remove(void **state)
 {
 	(void)state;
-	fixture_rm(fixture_dir);
+	if (!getenv("STORE_TEST_KEEP"))
+		fixture_rm(fixture_dir);
 	return 0;
 }
 
