@@ -118,7 +118,8 @@ int accept_best_match(struct str header, const struct str *options, size_t n, st
 
 		if (parse_range(part, &r) < 0)
 			return -EINVAL;
-		bool better = r.quality > best.quality || (r.quality == best.quality && r.exact && !best.exact);
+		bool better = r.quality > best.quality ||
+			      (r.quality == best.quality && r.exact && !best.exact);
 		for (size_t i = 0; better && i < n; i++)
 			if (range_covers(&r, options[i])) {
 				best = r;
@@ -139,6 +140,8 @@ int accept_listing(struct str format, struct str accept, struct str *ret)
 
 	if (!format.n)
 		return accept_best_match(accept, options, ARRAY_LEN(options), ret);
-	*ret = str_ieq(format, S("json")) ? options[1] : str_ieq(format, S("xml")) ? options[2] : options[0];
+	*ret = str_ieq(format, S("json"))  ? options[1]
+	       : str_ieq(format, S("xml")) ? options[2]
+					   : options[0];
 	return 0;
 }

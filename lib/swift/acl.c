@@ -4,13 +4,16 @@
 
 static bool is_referrer_word(struct str s)
 {
-	return str_eq(s, S(".r")) || str_eq(s, S(".ref")) || str_eq(s, S(".referer")) || str_eq(s, S(".referrer"));
+	return str_eq(s, S(".r")) || str_eq(s, S(".ref")) || str_eq(s, S(".referer")) ||
+	       str_eq(s, S(".referrer"));
 }
 
-static int clean_referrer(struct buf *to, struct str raw, struct str host, bool write, struct fault *why)
+static int clean_referrer(struct buf *to, struct str raw, struct str host, bool write,
+			  struct fault *why)
 {
 	if (write)
-		return fault_set(why, -EINVAL, "Referrers not allowed in write ACL: '%.*s'", STR(raw));
+		return fault_set(why, -EINVAL, "Referrers not allowed in write ACL: '%.*s'",
+				 STR(raw));
 	bool negate = str_starts(host, S("-"));
 
 	if (negate)
@@ -18,7 +21,8 @@ static int clean_referrer(struct buf *to, struct str raw, struct str host, bool 
 	if (!str_eq(host, S("*")) && str_starts(host, S("*")))
 		host = str_trim(str_skip(host, 1));
 	if (host.n == 0 || str_eq(host, S(".")))
-		return fault_set(why, -EINVAL, "No host/domain value after referrer designation in ACL: '%.*s'",
+		return fault_set(why, -EINVAL,
+				 "No host/domain value after referrer designation in ACL: '%.*s'",
 				 STR(raw));
 	buf_addf(to, ".r:%s%.*s", negate ? "-" : "", STR(host));
 	return 0;
@@ -36,7 +40,8 @@ static int clean_item(struct buf *to, struct str raw, bool write, struct fault *
 		return 0;
 	}
 	if (!is_referrer_word(first))
-		return fault_set(why, -EINVAL, "Unknown designator '%.*s' in ACL: '%.*s'", STR(first), STR(raw));
+		return fault_set(why, -EINVAL, "Unknown designator '%.*s' in ACL: '%.*s'",
+				 STR(first), STR(raw));
 	return clean_referrer(to, raw, str_trim(str_skip(raw, (size_t)colon + 1)), write, why);
 }
 

@@ -17,7 +17,8 @@ const struct swift_limits swift_limits_default = {
 
 struct str swift_kind_name(enum swift_kind kind)
 {
-	static const struct str names[] = { STR_INIT("account"), STR_INIT("container"), STR_INIT("object") };
+	static const struct str names[] = { STR_INIT("account"), STR_INIT("container"),
+					    STR_INIT("object") };
 
 	assert((size_t)kind < ARRAY_LEN(names));
 	return names[kind];
@@ -48,8 +49,8 @@ static int check_item(const struct swift_limits *limits, enum swift_kind kind, s
 	return 0;
 }
 
-int metadata_check(const struct swift_limits *limits, enum swift_kind kind, const struct request *req,
-		   struct response *res)
+int metadata_check(const struct swift_limits *limits, enum swift_kind kind,
+		   const struct request *req, struct response *res)
 {
 	struct str prefix = arena_printf(req->arena, "x-%.*s-meta-", STR(swift_kind_name(kind)));
 	size_t count = 0, size = 0;
@@ -58,7 +59,8 @@ int metadata_check(const struct swift_limits *limits, enum swift_kind kind, cons
 		const struct header *h = &req->headers.v[i];
 
 		if (h->value.n > limits->max_header_size) {
-			respond_text(res, 400, "Header value too long: %.*s", STR(str_head(h->name, 128)));
+			respond_text(res, 400, "Header value too long: %.*s",
+				     STR(str_head(h->name, 128)));
 			return -EINVAL;
 		}
 		if (!str_istarts(h->name, prefix))
@@ -70,11 +72,13 @@ int metadata_check(const struct swift_limits *limits, enum swift_kind kind, cons
 			return rc;
 		size += name.n + h->value.n;
 		if (++count > limits->max_meta_count) {
-			respond_text(res, 400, "Too many metadata items; max %u", limits->max_meta_count);
+			respond_text(res, 400, "Too many metadata items; max %u",
+				     limits->max_meta_count);
 			return -EINVAL;
 		}
 		if (size > limits->max_meta_overall_size) {
-			respond_text(res, 400, "Total metadata too large; max %u", limits->max_meta_overall_size);
+			respond_text(res, 400, "Total metadata too large; max %u",
+				     limits->max_meta_overall_size);
 			return -EINVAL;
 		}
 	}
@@ -98,20 +102,24 @@ int delete_headers_check(struct request *req, struct timestamp now, struct respo
 	} else if (at.p) {
 		if (str_to_i64(str_trim(at), &v) < 0)
 			return bad(res, 400, "Non-integer X-Delete-At");
-		bool replication = str_is_true(headers_get_lit(&req->headers, "X-Backend-Replication"));
+		bool replication =
+			str_is_true(headers_get_lit(&req->headers, "X-Backend-Replication"));
 
 		if (v <= now_s && !replication)
 			return bad(res, 400, "X-Delete-At in past");
-		headers_setf(&req->headers, S("X-Delete-At"), "%010" PRId64, MIN(v, (int64_t)9999999999));
+		headers_setf(&req->headers, S("X-Delete-At"), "%010" PRId64,
+			     MIN(v, (int64_t)9999999999));
 	}
 	return 0;
 }
 
-static int check_length(const struct swift_limits *limits, const struct request *req, struct response *res)
+static int check_length(const struct swift_limits *limits, const struct request *req,
+			struct response *res)
 {
 	if (req->content_length < 0 && !req->chunked)
 		return bad(res, 411, "Missing Content-Length header.");
-	if (!req->chunked && !headers_has(&req->headers, S("Content-Length")) && req->content_length == 0)
+	if (!req->chunked && !headers_has(&req->headers, S("Content-Length")) &&
+	    req->content_length == 0)
 		return bad(res, 411, "Missing Content-Length header.");
 	if (req->content_length > 0 && (uint64_t)req->content_length > limits->max_file_size)
 		return bad(res, 413, "Your request is too large.");
@@ -150,9 +158,11 @@ static bool in_list(const struct str *list, size_t n, struct str name)
 bool metadata_is_object_header(struct str name)
 {
 	static const struct str list[] = {
-		STR_INIT("Content-Disposition"), STR_INIT("Content-Encoding"), STR_INIT("X-Delete-At"),
-		STR_INIT("X-Object-Manifest"), STR_INIT("X-Static-Large-Object"), STR_INIT("Cache-Control"),
-		STR_INIT("Content-Language"), STR_INIT("Expires"), STR_INIT("X-Robots-Tag"),
+		STR_INIT("Content-Disposition"),   STR_INIT("Content-Encoding"),
+		STR_INIT("X-Delete-At"),           STR_INIT("X-Object-Manifest"),
+		STR_INIT("X-Static-Large-Object"), STR_INIT("Cache-Control"),
+		STR_INIT("Content-Language"),      STR_INIT("Expires"),
+		STR_INIT("X-Robots-Tag"),
 	};
 
 	return in_list(list, ARRAY_LEN(list), name);
@@ -161,10 +171,15 @@ bool metadata_is_object_header(struct str name)
 bool metadata_is_owner_header(struct str name)
 {
 	static const struct str list[] = {
-		STR_INIT("X-Container-Read"), STR_INIT("X-Container-Write"), STR_INIT("X-Container-Sync-Key"),
-		STR_INIT("X-Container-Sync-To"), STR_INIT("X-Account-Meta-Temp-Url-Key"),
-		STR_INIT("X-Account-Meta-Temp-Url-Key-2"), STR_INIT("X-Container-Meta-Temp-Url-Key"),
-		STR_INIT("X-Container-Meta-Temp-Url-Key-2"), STR_INIT("X-Account-Access-Control"),
+		STR_INIT("X-Container-Read"),
+		STR_INIT("X-Container-Write"),
+		STR_INIT("X-Container-Sync-Key"),
+		STR_INIT("X-Container-Sync-To"),
+		STR_INIT("X-Account-Meta-Temp-Url-Key"),
+		STR_INIT("X-Account-Meta-Temp-Url-Key-2"),
+		STR_INIT("X-Container-Meta-Temp-Url-Key"),
+		STR_INIT("X-Container-Meta-Temp-Url-Key-2"),
+		STR_INIT("X-Account-Access-Control"),
 	};
 
 	return in_list(list, ARRAY_LEN(list), name);
@@ -173,14 +188,22 @@ bool metadata_is_owner_header(struct str name)
 bool metadata_is_internal(struct str name)
 {
 	static const struct str prefixes[] = {
-		STR_INIT("X-Account-Sysmeta-"), STR_INIT("X-Container-Sysmeta-"), STR_INIT("X-Object-Sysmeta-"),
-		STR_INIT("X-Object-Transient-Sysmeta-"), STR_INIT("X-Backend"), STR_INIT("X-Needletail"),
+		STR_INIT("X-Account-Sysmeta-"), STR_INIT("X-Container-Sysmeta-"),
+		STR_INIT("X-Object-Sysmeta-"),  STR_INIT("X-Object-Transient-Sysmeta-"),
+		STR_INIT("X-Backend"),          STR_INIT("X-Needletail"),
 	};
 	static const struct str names[] = {
-		STR_INIT("X-Account-Host"), STR_INIT("X-Account-Device"), STR_INIT("X-Account-Partition"),
-		STR_INIT("X-Container-Host"), STR_INIT("X-Container-Device"), STR_INIT("X-Container-Partition"),
-		STR_INIT("X-Container-Root-Db-State"), STR_INIT("X-Delete-At-Host"), STR_INIT("X-Delete-At-Device"),
-		STR_INIT("X-Delete-At-Partition"), STR_INIT("X-Delete-At-Container"),
+		STR_INIT("X-Account-Host"),
+		STR_INIT("X-Account-Device"),
+		STR_INIT("X-Account-Partition"),
+		STR_INIT("X-Container-Host"),
+		STR_INIT("X-Container-Device"),
+		STR_INIT("X-Container-Partition"),
+		STR_INIT("X-Container-Root-Db-State"),
+		STR_INIT("X-Delete-At-Host"),
+		STR_INIT("X-Delete-At-Device"),
+		STR_INIT("X-Delete-At-Partition"),
+		STR_INIT("X-Delete-At-Container"),
 	};
 
 	if (name.n < 9 || (name.p[0] | 32) != 'x')

@@ -8,7 +8,8 @@
 struct swift_limits {
 	uint64_t max_file_size;
 	unsigned max_meta_name_length, max_meta_value_length, max_meta_count, max_meta_overall_size;
-	unsigned max_header_size, max_object_name_length, max_container_name_length, max_account_name_length;
+	unsigned max_header_size, max_object_name_length, max_container_name_length,
+		max_account_name_length;
 	unsigned container_listing_limit, account_listing_limit;
 };
 extern const struct swift_limits swift_limits_default;
@@ -17,12 +18,13 @@ enum swift_kind { SWIFT_ACCOUNT, SWIFT_CONTAINER, SWIFT_OBJECT };
 /* "account", "container", "object". */
 struct str swift_kind_name(enum swift_kind kind);
 
-/* Checks X-<Kind>-Meta-* of a request against the limits: 0, or -EINVAL after filling the answer (400). */
-int metadata_check(const struct swift_limits *limits, enum swift_kind kind, const struct request *req,
-		   struct response *res);
+/* Checks X-<Kind>-Meta-* of a request against the limits: 0, or -EINVAL after filling the answer
+ * (400). */
+int metadata_check(const struct swift_limits *limits, enum swift_kind kind,
+		   const struct request *req, struct response *res);
 /* Everything that is checked of an object PUT before its body: length, name, Content-Type, deletion
- * times, metadata. 0, or -EINVAL after filling the answer (400, 411, 413, 501). Turns X-Delete-After into
- * X-Delete-At. */
+ * times, metadata. 0, or -EINVAL after filling the answer (400, 411, 413, 501). Turns
+ * X-Delete-After into X-Delete-At. */
 int object_creation_check(const struct swift_limits *limits, struct request *req, struct str object,
 			  struct timestamp now, struct response *res);
 /* Checks X-Delete-After and X-Delete-At alone (object POST). */

@@ -44,7 +44,8 @@ int tempurl_signature_parse(struct str s, struct tempurl_signature *ret)
 	ssize_t colon = str_chr(s, ':');
 
 	if (colon >= 0)
-		return parse_base64(str_head(s, (size_t)colon), str_skip(s, (size_t)colon + 1), ret);
+		return parse_base64(str_head(s, (size_t)colon), str_skip(s, (size_t)colon + 1),
+				    ret);
 	for (size_t i = 0; i < ARRAY_LEN(digests); i++) {
 		size_t size = digest_size(digests[i].kind);
 
@@ -57,18 +58,21 @@ int tempurl_signature_parse(struct str s, struct tempurl_signature *ret)
 	return -EINVAL;
 }
 
-struct str tempurl_message(struct arena *a, struct str ip_range, struct str method, int64_t expires, struct str path)
+struct str tempurl_message(struct arena *a, struct str ip_range, struct str method, int64_t expires,
+			   struct str path)
 {
-	return arena_printf(a, "%s%.*s%s%.*s\n%" PRId64 "\n%.*s", ip_range.p ? "ip=" : "", STR(ip_range),
-			    ip_range.p ? "\n" : "", STR(method), expires, STR(path));
+	return arena_printf(a, "%s%.*s%s%.*s\n%" PRId64 "\n%.*s", ip_range.p ? "ip=" : "",
+			    STR(ip_range), ip_range.p ? "\n" : "", STR(method), expires, STR(path));
 }
 
-bool tempurl_signature_matches(const struct tempurl_signature *s, struct str key, struct str message)
+bool tempurl_signature_matches(const struct tempurl_signature *s, struct str key,
+			       struct str message)
 {
 	unsigned char mac[DIGEST_MAX];
 
 	hmac_of(s->digest, key, message, mac);
-	return str_eq_secret(str_of((const char *)mac, s->size), str_of((const char *)s->mac, s->size));
+	return str_eq_secret(str_of((const char *)mac, s->size),
+			     str_of((const char *)s->mac, s->size));
 }
 
 int tempurl_expires_parse(struct str s, int64_t *ret)

@@ -9,11 +9,17 @@ struct token_conf {
 
 static struct token_conf conf;
 static const struct conf_option options[] = {
-	{ .key = "token_keys", .type = CONF_LIST, .at = offsetof(struct token_conf, token_keys), .text = "",
+	{ .key = "token_keys",
+	  .type = CONF_LIST,
+	  .at = offsetof(struct token_conf, token_keys),
+	  .text = "",
 	  .secret = true,
-	  .help = "One or two secrets that tokens are sealed with, the same on every proxy. The first seals, "
-		  "both open: to change a secret, put the new one first, reload all proxies, and drop the "
-		  "old one when the last token made with it has expired. Without any, one is derived from "
+	  .help = "One or two secrets that tokens are sealed with, the same on every proxy. The "
+		  "first seals, "
+		  "both open: to change a secret, put the new one first, reload all proxies, and "
+		  "drop the "
+		  "old one when the last token made with it has expired. Without any, one is "
+		  "derived from "
 		  "the hash path prefix and suffix." },
 	OPT_END,
 };
@@ -38,14 +44,15 @@ const struct seal_keys *token_keys_get(struct proxy *p)
 	if (keys.n == 0) {
 		CLEANUP(buf_done) struct buf secret = BUF(TOKEN_MAX);
 
-		buf_addf(&secret, "%.*s\n%.*s", STR(p->cluster->hash_prefix), STR(p->cluster->hash_suffix));
+		buf_addf(&secret, "%.*s\n%.*s", STR(p->cluster->hash_prefix),
+			 STR(p->cluster->hash_suffix));
 		seal_keys_add(&keys, buf_str(&secret));
 	}
 	return &keys;
 }
 
-struct str token_make(struct arena *a, const struct seal_keys *k, struct str prefix, struct str kind,
-		      const struct token *t)
+struct str token_make(struct arena *a, const struct seal_keys *k, struct str prefix,
+		      struct str kind, const struct token *t)
 {
 	CLEANUP(buf_done) struct buf text = BUF(TOKEN_MAX), content = BUF(TOKEN_MAX);
 

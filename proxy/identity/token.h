@@ -1,6 +1,6 @@
-/* Tokens: self-contained, sealed with the cluster's keys, so that any proxy checks one without asking
- * anybody. What stands inside is "kind|expires|subject|…"; a token of another cluster or another kind
- * does not open. */
+/* Tokens: self-contained, sealed with the cluster's keys, so that any proxy checks one without
+ * asking anybody. What stands inside is "kind|expires|subject|…"; a token of another cluster or
+ * another kind does not open. */
 #pragma once
 #include "lib/crypto/seal.h"
 #include "proxy/proxy.h"
@@ -8,8 +8,8 @@
 struct token_keys;
 extern const struct conf_section token_section;         /* [identity] */
 
-/* The keys from the configuration; without any, one is made of the hash path prefix and suffix. They live
- * as long as the process. */
+/* The keys from the configuration; without any, one is made of the hash path prefix and suffix.
+ * They live as long as the process. */
 const struct seal_keys *token_keys_get(struct proxy *p);
 
 struct token {
@@ -18,8 +18,8 @@ struct token {
 	struct str rest;                /* the kind's own fields */
 };
 /* prefix + sealed text in the arena. */
-struct str token_make(struct arena *a, const struct seal_keys *k, struct str prefix, struct str kind,
-		      const struct token *t);
+struct str token_make(struct arena *a, const struct seal_keys *k, struct str prefix,
+		      struct str kind, const struct token *t);
 /* 0, -EBADMSG (not one of ours, or of another kind), or -ESTALE (expired). */
-must_check int token_open(struct arena *a, const struct seal_keys *k, struct str prefix, struct str kind,
-			  struct str text, struct token *ret);
+must_check int token_open(struct arena *a, const struct seal_keys *k, struct str prefix,
+			  struct str kind, struct str text, struct token *ret);

@@ -19,18 +19,22 @@ static int decode64(struct arena *a, struct str s, struct str *ret)
 	return 0;
 }
 
-static int split_key(struct arena *a, const struct conf_pair *pair, struct user *user, struct fault *why)
+static int split_key(struct arena *a, const struct conf_pair *pair, struct user *user,
+		     struct fault *why)
 {
 	bool encoded = str_starts(pair->key, S("user64_"));
 	struct str rest = str_skip(pair->key, encoded ? 7 : 5), account = str_cut(&rest, '_');
 
 	if (!rest.p || account.n == 0 || rest.n == 0 || str_chr(rest, '_') >= 0)
-		return fault_set(why, -EINVAL,
-				 "line %u: \"%.*s\" is not of the form user_<account>_<user>; names that "
-				 "contain '_' need user64_ and base64", pair->line, STR(pair->key));
+		return fault_set(
+			why, -EINVAL,
+			"line %u: \"%.*s\" is not of the form user_<account>_<user>; names that "
+			"contain '_' need user64_ and base64",
+			pair->line, STR(pair->key));
 	user->account = account;
 	user->name = rest;
-	if (encoded && (decode64(a, account, &user->account) < 0 || decode64(a, rest, &user->name) < 0))
+	if (encoded &&
+	    (decode64(a, account, &user->account) < 0 || decode64(a, rest, &user->name) < 0))
 		return fault_set(why, -EINVAL, "line %u: \"%.*s\": account and user must be base64",
 				 pair->line, STR(pair->key));
 	user->id = arena_printf(a, "%.*s:%.*s", STR(user->account), STR(user->name));
@@ -59,7 +63,8 @@ static int add(struct users *u, const struct conf_pair *pair, struct fault *why)
 		}
 	}
 	if (!user->key.p)
-		return fault_set(why, -EINVAL, "line %u: %.*s has no key set", pair->line, STR(pair->key));
+		return fault_set(why, -EINVAL, "line %u: %.*s has no key set", pair->line,
+				 STR(pair->key));
 	user->groups = arena_str(u->arena, buf_str(&groups));
 	map_put(u->by_id, user->id, user);
 	return 0;
@@ -102,10 +107,12 @@ const struct user *users_check(const struct users *u, struct str id, struct str 
 	const struct user *user = users_find(u, id);
 	unsigned char want[SHA256_SIZE], got[SHA256_SIZE];
 
-	/* Digests of both, so that neither the key's length nor the user's existence shows in the time. */
+	/* Digests of both, so that neither the key's length nor the user's existence shows in the
+	 * time. */
 	digest_of(DIGEST_SHA256, user ? user->key.p : "", user ? user->key.n : 0, want);
 	digest_of(DIGEST_SHA256, key.n ? key.p : "", key.n, got);
-	bool equal = str_eq_secret(str_of((const char *)want, sizeof want), str_of((const char *)got, sizeof got));
+	bool equal = str_eq_secret(str_of((const char *)want, sizeof want),
+				   str_of((const char *)got, sizeof got));
 
 	return user && key.n && equal ? user : NULL;
 }

@@ -9,7 +9,8 @@ struct source {
 };
 
 /* "container/object", leading slash optional, percent-encoded. */
-static int parse_path(struct arena *a, struct str value, struct str *ret_container, struct str *ret_object)
+static int parse_path(struct arena *a, struct str value, struct str *ret_container,
+		      struct str *ret_object)
 {
 	struct str rest = percent_decode(a, value);
 
@@ -20,7 +21,8 @@ static int parse_path(struct arena *a, struct str value, struct str *ret_contain
 	return ret_container->n && rest.n ? 0 : -EINVAL;
 }
 
-static int parse_account(struct request *req, struct response *res, struct str header, struct str *ret)
+static int parse_account(struct request *req, struct response *res, struct str header,
+			 struct str *ret)
 {
 	struct str value = percent_decode(req->arena, headers_get(&req->headers, header));
 
@@ -54,7 +56,9 @@ static int turn_around(struct request *req, struct response *res, struct source 
 	    parse_account(req, res, S("Destination-Account"), &account) < 0)
 		return -EINVAL;
 	if (parse_path(req->arena, destination, &container, &object) < 0) {
-		respond_text(res, 412, "Destination header must be of the form <container name>/<object name>");
+		respond_text(
+			res, 412,
+			"Destination header must be of the form <container name>/<object name>");
 		return -EINVAL;
 	}
 	headers_remove(&req->headers, S("Destination"));
@@ -74,8 +78,11 @@ static int read_copy_from(struct request *req, struct response *res, struct sour
 	if (headers_get_lit(&req->headers, "X-Copy-From-Account").n &&
 	    parse_account(req, res, S("X-Copy-From-Account"), &from->account) < 0)
 		return -EINVAL;
-	if (parse_path(req->arena, headers_get_lit(&req->headers, "X-Copy-From"), &from->container, &from->object) < 0) {
-		respond_text(res, 412, "X-Copy-From header must be of the form <container name>/<object name>");
+	if (parse_path(req->arena, headers_get_lit(&req->headers, "X-Copy-From"), &from->container,
+		       &from->object) < 0) {
+		respond_text(
+			res, 412,
+			"X-Copy-From header must be of the form <container name>/<object name>");
 		return -EINVAL;
 	}
 	headers_remove(&req->headers, S("X-Copy-From"));
@@ -88,17 +95,21 @@ static bool wants_manifest(const struct request *req)
 	return str_eq(request_query_lit(req, "multipart-manifest"), S("get"));
 }
 
-waits static void get_source(struct middleware *mw, struct request *req, const struct source *from, struct response *res)
+waits static void get_source(struct middleware *mw, struct request *req, const struct source *from,
+			     struct response *res)
 {
-	static const struct str passed[] = { STR_INIT("Range"), STR_INIT("If-Match"), STR_INIT("If-None-Match"),
-					     STR_INIT("If-Modified-Since"), STR_INIT("If-Unmodified-Since"),
+	static const struct str passed[] = { STR_INIT("Range"),
+					     STR_INIT("If-Match"),
+					     STR_INIT("If-None-Match"),
+					     STR_INIT("If-Modified-Since"),
+					     STR_INIT("If-Unmodified-Since"),
 					     STR_INIT("Referer") };
 	struct str query = req->query;
 
 	if (wants_manifest(req))
 		query = arena_printf(req->arena, "%.*s&format=raw", STR(req->query));
-	struct request *get = proxy_subrequest_new(req, HTTP_GET, from->account, from->container, from->object, query,
-						   S("SSC"));
+	struct request *get = proxy_subrequest_new(req, HTTP_GET, from->account, from->container,
+						   from->object, query, S("SSC"));
 
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
 		struct str value = headers_get(&req->headers, passed[i]);
@@ -114,10 +125,19 @@ waits static void get_source(struct middleware *mw, struct request *req, const s
 static bool is_copied(struct str name, bool fresh)
 {
 	static const struct str never[] = {
-		STR_INIT("X-Static-Large-Object"), STR_INIT("X-Object-Manifest"), STR_INIT("ETag"),
-		STR_INIT("Content-Type"), STR_INIT("X-Timestamp"), STR_INIT("X-Backend-Timestamp"),
-		STR_INIT("Content-Length"), STR_INIT("Transfer-Encoding"), STR_INIT("Last-Modified"),
-		STR_INIT("Date"), STR_INIT("Accept-Ranges"), STR_INIT("Content-Range"), STR_INIT("Connection"),
+		STR_INIT("X-Static-Large-Object"),
+		STR_INIT("X-Object-Manifest"),
+		STR_INIT("ETag"),
+		STR_INIT("Content-Type"),
+		STR_INIT("X-Timestamp"),
+		STR_INIT("X-Backend-Timestamp"),
+		STR_INIT("Content-Length"),
+		STR_INIT("Transfer-Encoding"),
+		STR_INIT("Last-Modified"),
+		STR_INIT("Date"),
+		STR_INIT("Accept-Ranges"),
+		STR_INIT("Content-Range"),
+		STR_INIT("Connection"),
 	};
 
 	if (fresh)
@@ -125,8 +145,10 @@ static bool is_copied(struct str name, bool fresh)
 	for (size_t i = 0; i < ARRAY_LEN(never); i++)
 		if (str_ieq(name, never[i]))
 			return false;
-	return str_istarts(name, S("X-Object-Meta-")) || str_istarts(name, S("X-Object-Sysmeta-")) ||
-	       str_istarts(name, S("X-Object-Transient-Sysmeta-")) || metadata_is_object_header(name);
+	return str_istarts(name, S("X-Object-Meta-")) ||
+	       str_istarts(name, S("X-Object-Sysmeta-")) ||
+	       str_istarts(name, S("X-Object-Transient-Sysmeta-")) ||
+	       metadata_is_object_header(name);
 }
 
 /* The source's metadata under the request's own: what the request says wins. */
@@ -139,7 +161,8 @@ static void copy_metadata(struct request *put, const struct response *got, bool 
 			headers_add(&put->headers, h->name, h->value);
 	}
 	if (headers_get_lit(&put->headers, "Content-Type").n == 0)
-		headers_set(&put->headers, S("Content-Type"), headers_get_lit(&got->headers, "Content-Type"));
+		headers_set(&put->headers, S("Content-Type"),
+			    headers_get_lit(&got->headers, "Content-Type"));
 }
 
 static void set_etag(struct request *put, const struct response *got, bool manifest)
@@ -161,11 +184,12 @@ static void set_manifest(struct request *put, const struct response *got)
 	if (headers_has(&got->headers, S("X-Static-Large-Object")))
 		put->query = S("multipart-manifest=put");
 	if (headers_has(&got->headers, S("X-Object-Manifest")))
-		headers_set(&put->headers, S("X-Object-Manifest"), headers_get_lit(&got->headers, "X-Object-Manifest"));
+		headers_set(&put->headers, S("X-Object-Manifest"),
+			    headers_get_lit(&got->headers, "X-Object-Manifest"));
 }
 
-static void add_answer_headers(struct request *put, const struct source *from, const struct response *got,
-			       struct response *res)
+static void add_answer_headers(struct request *put, const struct source *from,
+			       const struct response *got, struct response *res)
 {
 	CLEANUP(buf_done) struct buf b = BUF(16 * KIB);
 
@@ -191,7 +215,8 @@ static void add_answer_headers(struct request *put, const struct source *from, c
 	}
 }
 
-waits static void copy(struct middleware *mw, struct request *req, struct response *res, const struct source *from)
+waits static void copy(struct middleware *mw, struct request *req, struct response *res,
+		       const struct source *from)
 {
 	struct response got;
 	bool manifest = wants_manifest(req);
@@ -202,7 +227,8 @@ waits static void copy(struct middleware *mw, struct request *req, struct respon
 		*res = got;
 		return;
 	}
-	if (got.content_length < 0 || (uint64_t)got.content_length > swift_limits_default.max_file_size) {
+	if (got.content_length < 0 ||
+	    (uint64_t)got.content_length > swift_limits_default.max_file_size) {
 		body_close(got.body);
 		respond_status(res, 413);
 		return;
@@ -211,8 +237,10 @@ waits static void copy(struct middleware *mw, struct request *req, struct respon
 	set_etag(req, &got, manifest);
 	if (manifest)
 		set_manifest(req, &got);
-	static const struct str source_only[] = { STR_INIT("Range"), STR_INIT("If-Match"), STR_INIT("If-None-Match"),
-						  STR_INIT("If-Modified-Since"), STR_INIT("If-Unmodified-Since") };
+	static const struct str source_only[] = { STR_INIT("Range"), STR_INIT("If-Match"),
+						  STR_INIT("If-None-Match"),
+						  STR_INIT("If-Modified-Since"),
+						  STR_INIT("If-Unmodified-Since") };
 	for (size_t i = 0; i < ARRAY_LEN(source_only); i++)
 		headers_remove(&req->headers, source_only[i]);
 	headers_setf(&req->headers, S("Content-Length"), "%" PRId64, got.content_length);

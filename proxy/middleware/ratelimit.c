@@ -1,6 +1,6 @@
-/* Rate limits per account and container: a request that comes too early waits, one that would wait too long
- * gets 498. Each worker counts for itself and allows its share of the rate, so nothing is shared.
- * Swift: common/middleware/ratelimit.py */
+/* Rate limits per account and container: a request that comes too early waits, one that would wait
+ * too long gets 498. Each worker counts for itself and allows its share of the rate, so nothing is
+ * shared. Swift: common/middleware/ratelimit.py */
 #include "lib/base/clock.h"
 #include "lib/log/log.h"
 #include "proxy/middleware/kinds.h"
@@ -30,10 +30,12 @@ static const struct conf_option options[] = {
 	OPT_LIST(struct ratelimit_conf, account_whitelist, "", "Accounts without limits."),
 	OPT_LIST(struct ratelimit_conf, account_blacklist, "", "Accounts whose requests get 497."),
 	OPT_PAIRS(struct ratelimit_conf, container_limits, "container_ratelimit_",
-		  "container_ratelimit_<objects> = writes per second into a container of that size; in between it is "
+		  "container_ratelimit_<objects> = writes per second into a container of that "
+		  "size; in between it is "
 		  "interpolated."),
 	OPT_PAIRS(struct ratelimit_conf, listing_limits, "container_listing_ratelimit_",
-		  "container_listing_ratelimit_<objects> = listings per second of a container of that size."),
+		  "container_listing_ratelimit_<objects> = listings per second of a container of "
+		  "that size."),
 	OPT_END,
 };
 static const struct conf_section section = {
@@ -59,7 +61,8 @@ struct ratelimit {
 	double share;                   /* of the rate that is this worker's */
 };
 
-static int limits_read(struct limits *l, const struct conf_pairs *pairs, size_t prefix, struct fault *why)
+static int limits_read(struct limits *l, const struct conf_pairs *pairs, size_t prefix,
+		       struct fault *why)
 {
 	for (unsigned i = 0; i < pairs->count; i++) {
 		const struct conf_pair *p = &pairs->items[i];
@@ -67,11 +70,13 @@ static int limits_read(struct limits *l, const struct conf_pairs *pairs, size_t 
 		unsigned at = l->n;
 
 		if (l->n == LIMITS_MAX)
-			return fault_set(why, -EINVAL, "[ratelimit] has more than %d sizes", LIMITS_MAX);
-		if (str_to_u64(str_skip(p->key, prefix), &new.size) < 0 || str_to_double(p->value, &new.rate) < 0 ||
-		    new.rate < 0)
-			return fault_set(why, -EINVAL, "line %u: \"%.*s = %.*s\" is not <objects> = <rate>", p->line,
-					 STR(p->key), STR(p->value));
+			return fault_set(why, -EINVAL, "[ratelimit] has more than %d sizes",
+					 LIMITS_MAX);
+		if (str_to_u64(str_skip(p->key, prefix), &new.size) < 0 ||
+		    str_to_double(p->value, &new.rate) < 0 || new.rate < 0)
+			return fault_set(why, -EINVAL,
+					 "line %u: \"%.*s = %.*s\" is not <objects> = <rate>",
+					 p->line, STR(p->key), STR(p->value));
 		for (; at > 0 && l->v[at - 1].size > new.size; at--)
 			l->v[at] = l->v[at - 1];
 		l->v[at] = new;
@@ -93,13 +98,15 @@ static double limits_rate(const struct limits *l, uint64_t size)
 
 	if (!high)
 		return low->rate;
-	return low->rate + (high->rate - low->rate) * (double)(size - low->size) / (double)(high->size - low->size);
+	return low->rate + (high->rate - low->rate) * (double)(size - low->size) /
+				   (double)(high->size - low->size);
 }
 
 /* Takes the next turn of a key: microseconds to wait, or -EBUSY when that is too long. */
 static int64_t take_turn(struct ratelimit *self, struct str key, double rate)
 {
-	int64_t now = (int64_t)(clock_mono_ns() / 1000), step = (int64_t)(1e6 / (rate * self->share));
+	int64_t now = (int64_t)(clock_mono_ns() / 1000),
+		step = (int64_t)(1e6 / (rate * self->share));
 	int64_t *next = map_get(self->buckets, key);
 
 	if (!next) {
@@ -119,7 +126,8 @@ static int64_t take_turn(struct ratelimit *self, struct str key, double rate)
 	return MAX(wait, (int64_t)0);
 }
 
-waits static bool wait_turn(struct ratelimit *self, struct request *req, struct response *res, struct str key, double rate)
+waits static bool wait_turn(struct ratelimit *self, struct request *req, struct response *res,
+			    struct str key, double rate)
 {
 	int64_t us = rate > 0 ? take_turn(self, key, rate) : 0;
 
@@ -130,7 +138,8 @@ waits static bool wait_turn(struct ratelimit *self, struct request *req, struct 
 		return false;
 	}
 	if (conf.log_sleep_time && us > (int64_t)conf.log_sleep_time * 1000)
-		log_warn("rate limit: %.*s %.*s waits %" PRId64 " ms", STR(req->method_name), STR(req->path), us / 1000);
+		log_warn("rate limit: %.*s %.*s waits %" PRId64 " ms", STR(req->method_name),
+			 STR(req->path), us / 1000);
 	return us < 1000 || task_sleep((uint64_t)us / 1000) == 0 || !task_cancelled();
 }
 
@@ -144,13 +153,15 @@ static bool lists(const struct conf_list *list, struct str account)
 
 static bool is_write(const struct request *req)
 {
-	return req->method == HTTP_PUT || req->method == HTTP_DELETE || req->method == HTTP_POST || req->method == HTTP_COPY;
+	return req->method == HTTP_PUT || req->method == HTTP_DELETE || req->method == HTTP_POST ||
+	       req->method == HTTP_COPY;
 }
 
 waits static bool may_pass(struct ratelimit *self, struct request *req, struct response *res)
 {
 	const struct swift_path *p = &proxy_request(req)->path;
-	struct str global = headers_get_lit(&proxy_account_info(req, p->account)->sysmeta, "global-write-ratelimit");
+	struct str global = headers_get_lit(&proxy_account_info(req, p->account)->sysmeta,
+					    "global-write-ratelimit");
 	double rate = 0;
 
 	if (lists(&conf.account_whitelist, p->account) || str_eq(global, S("WHITELIST")))
@@ -162,24 +173,32 @@ waits static bool may_pass(struct ratelimit *self, struct request *req, struct r
 		res->reason = S("Blacklisted");
 		return false;
 	}
-	struct str container = arena_printf(req->arena, "%.*s/%.*s", STR(p->account), STR(p->container));
+	struct str container =
+		arena_printf(req->arena, "%.*s/%.*s", STR(p->account), STR(p->container));
 
-	if (p->container.n && !p->object.p && (req->method == HTTP_PUT || req->method == HTTP_DELETE) &&
+	if (p->container.n && !p->object.p &&
+	    (req->method == HTTP_PUT || req->method == HTTP_DELETE) &&
 	    !wait_turn(self, req, res, p->account, conf.account_ratelimit))
 		return false;
 	if (p->object.p && is_write(req) && self->writes.n) {
-		rate = limits_rate(&self->writes, proxy_container_info(req, p->account, p->container)->object_count);
+		rate = limits_rate(
+			&self->writes,
+			proxy_container_info(req, p->account, p->container)->object_count);
 		if (!wait_turn(self, req, res, container, rate))
 			return false;
 	}
 	if (p->container.n && !p->object.p && req->method == HTTP_GET && self->listings.n) {
-		rate = limits_rate(&self->listings, proxy_container_info(req, p->account, p->container)->object_count);
-		if (!wait_turn(self, req, res, arena_printf(req->arena, "list %.*s", STR(container)), rate))
+		rate = limits_rate(
+			&self->listings,
+			proxy_container_info(req, p->account, p->container)->object_count);
+		if (!wait_turn(self, req, res,
+			       arena_printf(req->arena, "list %.*s", STR(container)), rate))
 			return false;
 	}
 	if (!is_write(req) || str_to_double(global, &rate) < 0)
 		rate = 0;
-	return wait_turn(self, req, res, arena_printf(req->arena, "all %.*s", STR(p->account)), rate);
+	return wait_turn(self, req, res, arena_printf(req->arena, "all %.*s", STR(p->account)),
+			 rate);
 }
 
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
@@ -195,17 +214,20 @@ static json_t *limits_json(const struct limits *l)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < l->n; i++)
-		json_array_append_new(list, json_pack("[I,f]", (json_int_t)l->v[i].size, l->v[i].rate));
+		json_array_append_new(list,
+				      json_pack("[I,f]", (json_int_t)l->v[i].size, l->v[i].rate));
 	return list;
 }
 
 static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 {
 	struct ratelimit *self = xcalloc(1, sizeof *self);
-	int rc = limits_read(&self->writes, &conf.container_limits, sizeof "container_ratelimit_" - 1, why);
+	int rc = limits_read(&self->writes, &conf.container_limits,
+			     sizeof "container_ratelimit_" - 1, why);
 
 	if (rc == 0)
-		rc = limits_read(&self->listings, &conf.listing_limits, sizeof "container_listing_ratelimit_" - 1, why);
+		rc = limits_read(&self->listings, &conf.listing_limits,
+				 sizeof "container_listing_ratelimit_" - 1, why);
 	if (rc < 0) {
 		free(self);
 		return rc;
@@ -215,7 +237,8 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 	mw->state = self;
 	json_t *info = json_object();
 	json_object_set_new(info, "account_ratelimit", json_real(conf.account_ratelimit));
-	json_object_set_new(info, "max_sleep_time_seconds", json_real((double)conf.max_sleep_time / 1000));
+	json_object_set_new(info, "max_sleep_time_seconds",
+			    json_real((double)conf.max_sleep_time / 1000));
 	json_object_set_new(info, "container_ratelimits", limits_json(&self->writes));
 	json_object_set_new(info, "container_listing_ratelimits", limits_json(&self->listings));
 	json_object_set_new(proxy->info, "ratelimit", info);
@@ -231,5 +254,10 @@ static void stop(struct middleware *mw)
 }
 
 const struct middleware_kind middleware_ratelimit = {
-	.name = "ratelimit", .section = &section, .start = start, .stop = stop, .handle = handle, .optional = true,
+	.name = "ratelimit",
+	.section = &section,
+	.start = start,
+	.stop = stop,
+	.handle = handle,
+	.optional = true,
 };

@@ -1,5 +1,6 @@
-/* v1 authentication with users from the configuration, and who may do what: owner, reseller admin and
- * reader, container ACLs, account ACLs. Swift: common/middleware/tempauth.py; docs/swift/acl.md */
+/* v1 authentication with users from the configuration, and who may do what: owner, reseller admin
+ * and reader, container ACLs, account ACLs. Swift:
+ * common/middleware/tempauth.py; docs/swift/acl.md */
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/log/log.h"
@@ -23,19 +24,22 @@ static struct tempauth_prefixes prefixes;
 static struct users *table;
 static const struct conf_option options[] = {
 	OPT_LIST(struct tempauth_conf, reseller_prefix, "AUTH",
-		 "Prefixes of the accounts that this answers for, '_' is added; '' is the empty one."),
+		 "Prefixes of the accounts that this answers for, '_' is added; '' is the empty "
+		 "one."),
 	OPT_STR(struct tempauth_conf, auth_prefix, "/auth/", "Where tokens are given."),
 	OPT_STR(struct tempauth_conf, storage_url_scheme, "default",
 		"Scheme of the storage URL: default (as the request came), http or https."),
 	OPT_DURATION(struct tempauth_conf, token_life, "24h", 1000, 365LL * 24 * 3600 * 1000,
 		     "How long a token is good."),
 	OPT_PAIRS(struct tempauth_conf, users, "user_",
-		  "user_<account>_<user> = key [group …] [storage URL]. Groups: .admin owns the account, "
+		  "user_<account>_<user> = key [group …] [storage URL]. Groups: .admin owns the "
+		  "account, "
 		  ".reseller_admin all accounts, .reseller_reader reads all."),
 	OPT_PAIRS(struct tempauth_conf, users64, "user64_",
 		  "The same with account and user in base64 (without '='), for names with '_'."),
 	OPT_PAIRS(struct tempauth_conf, require_groups, "require_group_",
-		  "require_group_<PREFIX> = group: accounts of that prefix are open only to owners who also have "
+		  "require_group_<PREFIX> = group: accounts of that prefix are open only to owners "
+		  "who also have "
 		  "the group (or whose X-Service-Token has)."),
 	OPT_END,
 };
@@ -62,8 +66,8 @@ static struct str token_prefix(struct arena *a)
 	return arena_printf(a, "%.*stk", STR(prefixes.v[0]));
 }
 
-/* Groups as Swift puts them together: account, account:user, configured ones, and for an .admin the ids
- * of its accounts. */
+/* Groups as Swift puts them together: account, account:user, configured ones, and for an .admin the
+ * ids of its accounts. */
 static struct str groups_of(struct arena *a, const struct user *user)
 {
 	CLEANUP(buf_done) struct buf b = BUF(8 * KIB);
@@ -89,7 +93,8 @@ static struct str groups_of(struct arena *a, const struct user *user)
 static struct str groups_of_token(struct middleware *mw, struct request *req, struct str text)
 {
 	struct token token;
-	int rc = token_open(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena), TOKEN_KIND, text, &token);
+	int rc = token_open(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena),
+			    TOKEN_KIND, text, &token);
 	const struct user *user = rc == 0 ? users_find(table, token.subject) : NULL;
 
 	return user ? groups_of(req->arena, user) : STR_NONE;
@@ -99,9 +104,10 @@ static struct str storage_url(const struct request *req, const struct user *user
 {
 	struct str host = headers_get_lit(&req->headers, "Host");
 	const char *scheme = conf.storage_url_scheme;
-	struct str base = arena_printf(req->arena, "%.*s://%.*s",
-				       STR(strcmp(scheme, "default") ? str_from(scheme) : req->scheme),
-				       STR(host.n ? host : S("127.0.0.1")));
+	struct str base =
+		arena_printf(req->arena, "%.*s://%.*s",
+			     STR(strcmp(scheme, "default") ? str_from(scheme) : req->scheme),
+			     STR(host.n ? host : S("127.0.0.1")));
 	CLEANUP(buf_done) struct buf b = BUF(8 * KIB);
 
 	if (user->url.p) {
@@ -109,7 +115,8 @@ static struct str storage_url(const struct request *req, const struct user *user
 
 		if (at < 0)
 			return user->url;
-		return arena_printf(req->arena, "%.*s%.*s%.*s", STR(str_head(user->url, (size_t)at)), STR(base),
+		return arena_printf(req->arena, "%.*s%.*s%.*s",
+				    STR(str_head(user->url, (size_t)at)), STR(base),
 				    STR(str_skip(user->url, (size_t)at + 5)));
 	}
 	buf_addf(&b, "%.*s/v1/%.*s", STR(base), STR(prefixes.v[0]));
@@ -117,7 +124,8 @@ static struct str storage_url(const struct request *req, const struct user *user
 	return arena_str(req->arena, buf_str(&b));
 }
 
-static void give_token(struct middleware *mw, struct request *req, struct response *res, const struct user *user)
+static void give_token(struct middleware *mw, struct request *req, struct response *res,
+		       const struct user *user)
 {
 	int64_t now = clock_wall_s(), issued = now - now % ISSUE_STEP_S;
 	int64_t life = (int64_t)(conf.token_life / 1000);
@@ -125,7 +133,8 @@ static void give_token(struct middleware *mw, struct request *req, struct respon
 
 	/* A short life is not cut shorter by the step. */
 	token.expires = life > 2 * ISSUE_STEP_S ? issued + life : now + life;
-	struct str text = token_make(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena), TOKEN_KIND, &token);
+	struct str text = token_make(req->arena, token_keys_get(mw->proxy),
+				     token_prefix(req->arena), TOKEN_KIND, &token);
 
 	respond(res, 200, S("text/html; charset=UTF-8"), S(""));
 	headers_add(&res->headers, S("X-Auth-Token"), text);
@@ -142,7 +151,8 @@ static struct str header_or(const struct request *req, struct str first, struct 
 }
 
 /* /auth/v1.0, /auth/auth and /auth/v1/<account>/auth; path is what stands behind the prefix. */
-waits static void login(struct middleware *mw, struct request *req, struct response *res, struct str path)
+waits static void login(struct middleware *mw, struct request *req, struct response *res,
+			struct str path)
 {
 	struct str rest = percent_decode(req->arena, path), version = str_cut(&rest, '/');
 	struct str account = STR_NONE, user = STR_NONE, key;
@@ -276,7 +286,8 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 	int rc = users_new(&all, &table, why);
 	free(items);
 	if (rc == 0)
-		rc = tempauth_prefixes_init(&prefixes, &conf.reseller_prefix, &conf.require_groups, why);
+		rc = tempauth_prefixes_init(&prefixes, &conf.reseller_prefix, &conf.require_groups,
+					    why);
 	if (rc < 0) {
 		json_decref(info);
 		return rc;

@@ -9,7 +9,8 @@ int tempauth_prefixes_init(struct tempauth_prefixes *p, const struct conf_list *
 {
 	memset(p, 0, sizeof *p);
 	if (prefixes->count > TEMPAUTH_PREFIXES_MAX)
-		return fault_set(why, -EINVAL, "more than %d reseller prefixes", TEMPAUTH_PREFIXES_MAX);
+		return fault_set(why, -EINVAL, "more than %d reseller prefixes",
+				 TEMPAUTH_PREFIXES_MAX);
 	for (unsigned i = 0; i < prefixes->count; i++) {
 		struct str word = prefixes->items[i];
 		CLEANUP(buf_done) struct buf b = BUF(KIB);
@@ -21,7 +22,8 @@ int tempauth_prefixes_init(struct tempauth_prefixes *p, const struct conf_list *
 			buf_add_char(&b, '_');
 		p->v[p->n] = str_of(buf_take(&b), word.n + (word.n && !str_ends(word, S("_"))));
 		for (unsigned j = 0; j < require_groups->count; j++) {
-			struct str of = str_skip(require_groups->items[j].key, sizeof "require_group_" - 1);
+			struct str of =
+				str_skip(require_groups->items[j].key, sizeof "require_group_" - 1);
 
 			if (str_ieq(of, word))
 				p->require_group[p->n] = require_groups->items[j].value;
@@ -46,7 +48,8 @@ int tempauth_prefix_of(const struct tempauth_prefixes *p, struct str account)
 	return empty;
 }
 
-/* X-Account-Access-Control of the request: must be JSON with lists of strings; it becomes system metadata. */
+/* X-Account-Access-Control of the request: must be JSON with lists of strings; it becomes system
+ * metadata. */
 static int check_account_acl(struct request *req, struct fault *why)
 {
 	static const char *const known[] = { "admin", "read-write", "read-only" };
@@ -60,8 +63,10 @@ static int check_account_acl(struct request *req, struct fault *why)
 	int rc = 0;
 
 	if (!json_is_object(acl))
-		rc = fault_set(why, -EINVAL, "X-Account-Access-Control invalid: Syntax error in input "
-			       "('%.*s')\n\nInput: %.*s\n", STR(str_head(text, 100)), STR(str_head(text, 200)));
+		rc = fault_set(why, -EINVAL,
+			       "X-Account-Access-Control invalid: Syntax error in input "
+			       "('%.*s')\n\nInput: %.*s\n",
+			       STR(str_head(text, 100)), STR(str_head(text, 200)));
 	json_object_foreach(acl, key, value) {
 		bool good = false;
 		size_t i;
@@ -70,16 +75,20 @@ static int check_account_acl(struct request *req, struct fault *why)
 		for (size_t k = 0; k < ARRAY_LEN(known); k++)
 			good |= strcmp(known[k], key) == 0;
 		if (!good)
-			rc = fault_set(why, -EINVAL, "X-Account-Access-Control invalid: Key \"%s\" not "
-				       "recognized\n\nInput: %.*s\n", key, STR(str_head(text, 200)));
+			rc = fault_set(why, -EINVAL,
+				       "X-Account-Access-Control invalid: Key \"%s\" not "
+				       "recognized\n\nInput: %.*s\n",
+				       key, STR(str_head(text, 200)));
 		else if (!json_is_array(value))
-			rc = fault_set(why, -EINVAL, "X-Account-Access-Control invalid: Value for key \"%s\" "
-				       "must be a list\n\nInput: %.*s\n", key, STR(str_head(text, 200)));
-		json_array_foreach(value, i, item)
-			if (!json_is_string(item))
-				rc = fault_set(why, -EINVAL, "X-Account-Access-Control invalid: Elements of "
-					       "\"%s\" list must be strings\n\nInput: %.*s\n", key,
-					       STR(str_head(text, 200)));
+			rc = fault_set(why, -EINVAL,
+				       "X-Account-Access-Control invalid: Value for key \"%s\" "
+				       "must be a list\n\nInput: %.*s\n",
+				       key, STR(str_head(text, 200)));
+		json_array_foreach(value, i, item) if (!json_is_string(item)) rc =
+			fault_set(why, -EINVAL,
+				  "X-Account-Access-Control invalid: Elements of "
+				  "\"%s\" list must be strings\n\nInput: %.*s\n",
+				  key, STR(str_head(text, 200)));
 		if (rc < 0)
 			break;
 	}
@@ -100,7 +109,8 @@ static void store_account_acl(struct request *req)
 			      NULL;
 
 	headers_remove(&req->headers, S("X-Account-Access-Control"));
-	headers_set(&req->headers, S("X-Account-Sysmeta-Core-Access-Control"), str_from(plain ? plain : ""));
+	headers_set(&req->headers, S("X-Account-Sysmeta-Core-Access-Control"),
+		    str_from(plain ? plain : ""));
 	free(plain);
 	json_decref(acl);
 }
@@ -115,8 +125,8 @@ static bool is_reading(const struct request *req)
 	return req->method == HTTP_GET || req->method == HTTP_HEAD;
 }
 
-static bool is_reseller(const struct tempauth_prefixes *p, const struct tempauth_caller *c, const struct request *req,
-			int prefix, struct str account, bool *ret_owner)
+static bool is_reseller(const struct tempauth_prefixes *p, const struct tempauth_caller *c,
+			const struct request *req, int prefix, struct str account, bool *ret_owner)
 {
 	bool dot = account.n > p->v[prefix].n && account.p[p->v[prefix].n] == '.';
 
@@ -149,7 +159,8 @@ waits static bool account_acl_allows(const struct tempauth_caller *c, struct req
 	json_t *acl = json_loadb(text.p, text.n, 0, NULL);
 	/* Swift lets an admin grantee delete the account, which its owner cannot; here that is the
 	 * reseller's alone. */
-	bool account_itself = !p->path.container.p && (req->method == HTTP_PUT || req->method == HTTP_DELETE);
+	bool account_itself =
+		!p->path.container.p && (req->method == HTTP_PUT || req->method == HTTP_DELETE);
 	bool allowed = false;
 
 	if (lists_a_group(json_object_get(acl, "admin"), c->groups) && !account_itself)
@@ -169,13 +180,14 @@ static bool container_acl_allows(const struct tempauth_caller *c, struct request
 
 	if (!p->acl.n)
 		return false;
-	if (acl_referrer_allowed(req->arena, p->acl, referer) && (p->path.object.p || acl_has(p->acl, S(".rlistings"))))
+	if (acl_referrer_allowed(req->arena, p->acl, referer) &&
+	    (p->path.object.p || acl_has(p->acl, S(".rlistings"))))
 		return true;
 	return c->groups.n && acl_group_allowed(req->arena, p->acl, c->groups);
 }
 
-static bool allowed_at_all(const struct tempauth_prefixes *prefixes, const struct tempauth_caller *c,
-			   struct request *req, int prefix)
+static bool allowed_at_all(const struct tempauth_prefixes *prefixes,
+			   const struct tempauth_caller *c, struct request *req, int prefix)
 {
 	struct proxy_request *p = proxy_request(req);
 	struct str account = p->path.account;
@@ -197,8 +209,9 @@ static bool allowed_at_all(const struct tempauth_prefixes *prefixes, const struc
 	return req->method == HTTP_OPTIONS || container_acl_allows(c, req);
 }
 
-task_asserted int tempauth_decide(const struct tempauth_prefixes *prefixes, const struct tempauth_caller *caller,
-				  struct request *req, struct fault *why)
+task_asserted int tempauth_decide(const struct tempauth_prefixes *prefixes,
+				  const struct tempauth_caller *caller, struct request *req,
+				  struct fault *why)
 {
 	struct proxy_request *p = proxy_request(req);
 	int prefix = tempauth_prefix_of(prefixes, p->path.account);
@@ -209,5 +222,7 @@ task_asserted int tempauth_decide(const struct tempauth_prefixes *prefixes, cons
 	if ((rc = check_account_acl(req, why)) < 0)
 		return rc;
 	store_account_acl(req);
-	return allowed_at_all(prefixes, caller, req, prefix) || account_acl_allows(caller, req) ? 0 : -EACCES;
+	return allowed_at_all(prefixes, caller, req, prefix) || account_acl_allows(caller, req)
+		       ? 0
+		       : -EACCES;
 }

@@ -18,12 +18,14 @@ static const struct conf_option options[] = {
 		 "Methods that temporary URLs may be signed for."),
 	OPT_LIST(struct tempurl_conf, incoming_remove_headers, "x-timestamp x-open-expired",
 		 "Request headers that are dropped; a name may end with '*'."),
-	OPT_LIST(struct tempurl_conf, incoming_allow_headers, "", "Exceptions from incoming_remove_headers."),
+	OPT_LIST(struct tempurl_conf, incoming_allow_headers, "",
+		 "Exceptions from incoming_remove_headers."),
 	OPT_LIST(struct tempurl_conf, outgoing_remove_headers, "x-object-meta-*",
 		 "Response headers that are dropped; a name may end with '*'."),
 	OPT_LIST(struct tempurl_conf, outgoing_allow_headers, "x-object-meta-public-*",
 		 "Exceptions from outgoing_remove_headers."),
-	OPT_LIST(struct tempurl_conf, allowed_digests, "sha1 sha256 sha512", "Digests that signatures may use."),
+	OPT_LIST(struct tempurl_conf, allowed_digests, "sha1 sha256 sha512",
+		 "Digests that signatures may use."),
 	OPT_END,
 };
 static const struct conf_section section = {
@@ -49,13 +51,15 @@ static bool list_matches(const struct conf_list *list, struct str name)
 	for (unsigned i = 0; i < list->count; i++) {
 		struct str item = list->items[i];
 
-		if (str_ends(item, S("*")) ? str_istarts(name, str_head(item, item.n - 1)) : str_ieq(name, item))
+		if (str_ends(item, S("*")) ? str_istarts(name, str_head(item, item.n - 1))
+					   : str_ieq(name, item))
 			return true;
 	}
 	return false;
 }
 
-static void remove_listed(struct headers *h, const struct conf_list *remove, const struct conf_list *allow)
+static void remove_listed(struct headers *h, const struct conf_list *remove,
+			  const struct conf_list *allow)
 {
 	unsigned kept = 0;
 
@@ -71,7 +75,8 @@ static void refuse(struct response *res)
 	headers_set(&res->headers, S("Www-Authenticate"), S("Swift realm=\"unknown\""));
 }
 
-/* The query's parameters: 1 when this is a temporary URL, 0 when not, negative when it is a bad one. */
+/* The query's parameters: 1 when this is a temporary URL, 0 when not, negative when it is a bad
+ * one. */
 static int link_parse(const struct request *req, struct link *l)
 {
 	struct str sig = request_query_lit(req, "temp_url_sig");
@@ -101,14 +106,17 @@ static bool is_only_slashes(struct str s)
 	return true;
 }
 
-static bool signed_with(const struct request *req, const struct link *l, struct str key, struct str path)
+static bool signed_with(const struct request *req, const struct link *l, struct str key,
+			struct str path)
 {
-	static const struct str head_also[] = { STR_INIT("HEAD"), STR_INIT("GET"), STR_INIT("POST"), STR_INIT("PUT") };
+	static const struct str head_also[] = { STR_INIT("HEAD"), STR_INIT("GET"), STR_INIT("POST"),
+						STR_INIT("PUT") };
 	size_t n = req->method == HTTP_HEAD ? ARRAY_LEN(head_also) : 1;
 
 	for (size_t i = 0; i < n; i++) {
 		struct str method = req->method == HTTP_HEAD ? head_also[i] : req->method_name;
-		struct str message = tempurl_message(req->arena, l->ip_range, method, l->expires, path);
+		struct str message =
+			tempurl_message(req->arena, l->ip_range, method, l->expires, path);
 
 		if (tempurl_signature_matches(&l->signature, key, message))
 			return true;
@@ -116,7 +124,8 @@ static bool signed_with(const struct request *req, const struct link *l, struct 
 	return false;
 }
 
-static bool signed_with_any(const struct request *req, const struct link *l, const struct headers *meta, struct str path)
+static bool signed_with_any(const struct request *req, const struct link *l,
+			    const struct headers *meta, struct str path)
 {
 	static const struct str names[] = { STR_INIT("temp-url-key"), STR_INIT("temp-url-key-2") };
 
@@ -141,23 +150,27 @@ waits static enum scope link_check(struct request *req, const struct link *l)
 	if (l->prefix.p && !str_starts(p->object, l->prefix))
 		return SCOPE_NONE;
 	struct str object = l->prefix.p ? l->prefix : p->object;
-	struct str path = arena_printf(req->arena, "%s/v1/%.*s/%.*s/%.*s", l->prefix.p ? "prefix:" : "",
-				       STR(p->account), STR(p->container), STR(object));
+	struct str path =
+		arena_printf(req->arena, "%s/v1/%.*s/%.*s/%.*s", l->prefix.p ? "prefix:" : "",
+			     STR(p->account), STR(p->container), STR(object));
 
 	if (signed_with_any(req, l, &proxy_account_info(req, p->account)->meta, path))
 		return SCOPE_ACCOUNT;
-	if (signed_with_any(req, l, &proxy_container_info(req, p->account, p->container)->meta, path))
+	if (signed_with_any(req, l, &proxy_container_info(req, p->account, p->container)->meta,
+			    path))
 		return SCOPE_CONTAINER;
 	return SCOPE_NONE;
 }
 
-/* Whether a request (this one, or a sub-request such as a copy's source) stays in the key's scope. */
+/* Whether a request (this one, or a sub-request such as a copy's source) stays in the
+ * key's scope. */
 static int authorize(void *arg, struct request *req, struct response *res)
 {
 	const struct link *l = arg;
 	const struct swift_path *p = &proxy_request(req)->path;
 
-	if (str_eq(p->account, l->account) && (!l->container.p || str_eq(p->container, l->container)))
+	if (str_eq(p->account, l->account) &&
+	    (!l->container.p || str_eq(p->container, l->container)))
 		return 0;
 	respond_status(res, 401);
 	return -EACCES;
@@ -165,13 +178,15 @@ static int authorize(void *arg, struct request *req, struct response *res)
 
 static bool has_pointer_headers(const struct request *req, struct response *res)
 {
-	static const struct str names[] = { STR_INIT("X-Object-Manifest"), STR_INIT("X-Symlink-Target") };
+	static const struct str names[] = { STR_INIT("X-Object-Manifest"),
+					    STR_INIT("X-Symlink-Target") };
 
 	if (req->method == HTTP_GET || req->method == HTTP_HEAD)
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (headers_has(&req->headers, names[i])) {
-			respond_text(res, 400, "The header '%.*s' is not allowed in this tempurl", STR(names[i]));
+			respond_text(res, 400, "The header '%.*s' is not allowed in this tempurl",
+				     STR(names[i]));
 			return true;
 		}
 	return false;
@@ -241,7 +256,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	p->authorize_arg = l;
 	p->authorize_override = true;
 	p->user_id = S(".wsgi.tempurl");
-	req->query = STR_NONE;          /* no other parameter (multipart-manifest …) has a meaning here */
+	req->query = STR_NONE; /* no other parameter (multipart-manifest …) has a meaning here */
 	middleware_next(mw, req, res);
 	decorate(req, l, res);
 }
@@ -261,10 +276,14 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 
 	(void)mw, (void)why;
 	json_object_set_new(info, "methods", list_json(&conf.methods));
-	json_object_set_new(info, "incoming_remove_headers", list_json(&conf.incoming_remove_headers));
-	json_object_set_new(info, "incoming_allow_headers", list_json(&conf.incoming_allow_headers));
-	json_object_set_new(info, "outgoing_remove_headers", list_json(&conf.outgoing_remove_headers));
-	json_object_set_new(info, "outgoing_allow_headers", list_json(&conf.outgoing_allow_headers));
+	json_object_set_new(info, "incoming_remove_headers",
+			    list_json(&conf.incoming_remove_headers));
+	json_object_set_new(info, "incoming_allow_headers",
+			    list_json(&conf.incoming_allow_headers));
+	json_object_set_new(info, "outgoing_remove_headers",
+			    list_json(&conf.outgoing_remove_headers));
+	json_object_set_new(info, "outgoing_allow_headers",
+			    list_json(&conf.outgoing_allow_headers));
 	json_object_set_new(info, "allowed_digests", list_json(&conf.allowed_digests));
 	if (list_matches(&conf.allowed_digests, S("sha1")))
 		json_array_append_new(deprecated, json_string("sha1"));

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			struct str again;
 
 			/* Cleaning is idempotent. */
-			assert(acl_clean(a, clean, write, &again, &why) == 0 && str_eq(clean, again));
+			assert(acl_clean(a, clean, write, &again, &why) == 0 &&
+			       str_eq(clean, again));
 			(void)acl_referrer_allowed(a, clean, rest);
 			(void)acl_group_allowed(a, clean, rest);
 		}

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 4096)
 		return 0;
 	seal_make(&keys, S("fuzz"), input, &sealed);
-	assert(seal_open(&keys, S("fuzz"), buf_str(&sealed), &out) == 0 && str_eq(buf_str(&out), input));
+	assert(seal_open(&keys, S("fuzz"), buf_str(&sealed), &out) == 0 &&
+	       str_eq(buf_str(&out), input));
 	assert(seal_open(&keys, S("other"), buf_str(&sealed), &out) == -EBADMSG);
 	return 0;
 }

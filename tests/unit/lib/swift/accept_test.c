@@ -34,16 +34,20 @@ static void matching(void **state)
 
 static void malformed(void **state)
 {
-	static const char *const bad[] = { "json", "text/", "/json", "text/plain;", "text/plain;q", "text/plain;q=",
-					   "text/plain;q=a", "text/plain;q=1;q=1", "a/b,,", "text/plain;a=\"x", "a b/c" };
+	static const char *const bad[] = { "json",           "text/",
+					   "/json",          "text/plain;",
+					   "text/plain;q",   "text/plain;q=",
+					   "text/plain;q=a", "text/plain;q=1;q=1",
+					   "a/b,,",          "text/plain;a=\"x",
+					   "a b/c" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		check(NULL, bad[i], -EINVAL, NULL);
 }
 
-/* Twice the header must not cost four times: compares two sizes of the header that made Swift's regular
- * expression backtrack. */
+/* Twice the header must not cost four times: compares two sizes of the header that made Swift's
+ * regular expression backtrack. */
 static void linear(void **state)
 {
 	uint64_t took[2];

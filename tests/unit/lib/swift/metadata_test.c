@@ -43,14 +43,17 @@ static void meta_limits(void **state)
 	headers_add(&f->req.headers, str_of(name, prefix.n + 128), str_of(value, 256));
 	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res), 0);
 	headers_add(&f->req.headers, str_of(name, prefix.n + 129), S("x"));
-	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res), -EINVAL);
+	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res),
+			 -EINVAL);
 	assert_int_equal(f->res.status, 400);
 	f->req.headers.n = 0;
 	headers_add(&f->req.headers, S("x-object-meta-a"), str_of(value, 257));
-	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res), -EINVAL);
+	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res),
+			 -EINVAL);
 	f->req.headers.n = 0;
 	headers_add(&f->req.headers, S("X-Object-Meta-"), S("x"));
-	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res), -EINVAL);
+	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res),
+			 -EINVAL);
 }
 
 static void meta_count_and_size(void **state)
@@ -58,14 +61,19 @@ static void meta_count_and_size(void **state)
 	struct fixture *f = *state;
 
 	for (int i = 0; i < 90; i++)
-		headers_addf(&f->req.headers, arena_printf(f->arena, "X-Container-Meta-%d", i), "%d", i);
-	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_CONTAINER, &f->req, &f->res), 0);
+		headers_addf(&f->req.headers, arena_printf(f->arena, "X-Container-Meta-%d", i),
+			     "%d", i);
+	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_CONTAINER, &f->req, &f->res),
+			 0);
 	headers_add(&f->req.headers, S("X-Container-Meta-One-More"), S("1"));
-	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_CONTAINER, &f->req, &f->res), -EINVAL);
+	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_CONTAINER, &f->req, &f->res),
+			 -EINVAL);
 	f->req.headers.n = 0;
 	for (int i = 0; i < 17; i++)
-		headers_addf(&f->req.headers, arena_printf(f->arena, "X-Container-Meta-%02d", i), "%0250d", i);
-	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_CONTAINER, &f->req, &f->res), -EINVAL);
+		headers_addf(&f->req.headers, arena_printf(f->arena, "X-Container-Meta-%02d", i),
+			     "%0250d", i);
+	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_CONTAINER, &f->req, &f->res),
+			 -EINVAL);
 	/* Another kind's metadata does not count. */
 	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res), 0);
 }
@@ -76,13 +84,15 @@ static void utf8_rules(void **state)
 
 	headers_add(&f->req.headers, S("X-Account-Meta-A"), S("\xff"));
 	headers_add(&f->req.headers, S("X-Object-Meta-A"), S("\xff"));
-	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_ACCOUNT, &f->req, &f->res), -EINVAL);
+	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_ACCOUNT, &f->req, &f->res),
+			 -EINVAL);
 	assert_int_equal(metadata_check(&swift_limits_default, SWIFT_OBJECT, &f->req, &f->res), 0);
 }
 
 static int created(struct fixture *f, struct str object)
 {
-	return object_creation_check(&swift_limits_default, &f->req, object, timestamp_of_us(1000000000000000), &f->res);
+	return object_creation_check(&swift_limits_default, &f->req, object,
+				     timestamp_of_us(1000000000000000), &f->res);
 }
 
 static void creation(void **state)
@@ -109,10 +119,14 @@ static void creation(void **state)
 
 static void deletion_times(void **state)
 {
-	static const struct { const char *name, *value; int rc; const char *at; } cases[] = {
-		{ "X-Delete-At", "1000000001", 0, "1000000001" },  { "X-Delete-At", "1000000000", -EINVAL, NULL },
-		{ "X-Delete-At", "soon", -EINVAL, NULL },          { "X-Delete-After", "60", 0, "1000000060" },
-		{ "X-Delete-After", "0", -EINVAL, NULL },          { "X-Delete-After", "-1", -EINVAL, NULL },
+	static const struct { const char *name, *value; int rc; const char *at;
+	} cases[] = {
+		{ "X-Delete-At", "1000000001", 0, "1000000001" },
+		{ "X-Delete-At", "1000000000", -EINVAL, NULL },
+		{ "X-Delete-At", "soon", -EINVAL, NULL },
+		{ "X-Delete-After", "60", 0, "1000000060" },
+		{ "X-Delete-After", "0", -EINVAL, NULL },
+		{ "X-Delete-After", "-1", -EINVAL, NULL },
 		{ "X-Delete-After", "1.5", -EINVAL, NULL },
 	};
 	struct fixture *f = *state;
@@ -120,9 +134,12 @@ static void deletion_times(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		f->req.headers.n = 0;
 		headers_add(&f->req.headers, str_from(cases[i].name), str_from(cases[i].value));
-		assert_int_equal(delete_headers_check(&f->req, timestamp_of_us(1000000000000000), &f->res), cases[i].rc);
+		assert_int_equal(
+			delete_headers_check(&f->req, timestamp_of_us(1000000000000000), &f->res),
+			cases[i].rc);
 		if (cases[i].at)
-			assert_true(str_eq(headers_get_lit(&f->req.headers, "X-Delete-At"), str_from(cases[i].at)));
+			assert_true(str_eq(headers_get_lit(&f->req.headers, "X-Delete-At"),
+					   str_from(cases[i].at)));
 	}
 }
 

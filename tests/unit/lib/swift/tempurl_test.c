@@ -7,12 +7,14 @@
 static void published_example(void **state)
 {
 	AUTO(arena) a = arena_new();
-	struct str message = tempurl_message(a, STR_NONE, S("GET"), 1440619048, S("/v1/AUTH_account/container/object"));
+	struct str message = tempurl_message(a, STR_NONE, S("GET"), 1440619048,
+					     S("/v1/AUTH_account/container/object"));
 	struct tempurl_signature s;
 
 	(void)state;
 	assert_str(message, "GET\n1440619048\n/v1/AUTH_account/container/object");
-	/* printf 'GET\n1440619048\n/v1/AUTH_account/container/object' | openssl dgst -sha1 -hmac mykey */
+	/* printf 'GET\n1440619048\n/v1/AUTH_account/container/object' | openssl dgst -sha1 -hmac
+	 * mykey */
 	unsigned char mac[SHA1_SIZE];
 	char hex[2 * SHA1_SIZE + 1];
 
@@ -49,8 +51,10 @@ static void forms(void **state)
 
 static void bad_forms(void **state)
 {
-	static const char *const bad[] = { "", "abc", "md5:AAAA", "sha1:", "sha1:!!!!", "sha256:AAAA", ":",
-					   "zz720a7e11f9f2c7b0fe46039811229c1c7a9cb4" };
+	static const char *const bad[] = {
+		"",          "abc",         "md5:AAAA", "sha1:",
+		"sha1:!!!!", "sha256:AAAA", ":",        "zz720a7e11f9f2c7b0fe46039811229c1c7a9cb4"
+	};
 	struct tempurl_signature s;
 
 	(void)state;
@@ -89,8 +93,11 @@ static void ranges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(published_example), cmocka_unit_test(forms), cmocka_unit_test(bad_forms),
-		cmocka_unit_test(expires), cmocka_unit_test(ranges),
+		cmocka_unit_test(published_example),
+		cmocka_unit_test(forms),
+		cmocka_unit_test(bad_forms),
+		cmocka_unit_test(expires),
+		cmocka_unit_test(ranges),
 	};
 
 	return cmocka_run_group_tests_name("lib/swift/tempurl", tests, NULL, NULL);
