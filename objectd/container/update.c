@@ -144,6 +144,20 @@ static void json_unref(json_t *j)
 }
 DEFINE_AUTO(json, json_t *, json_unref);
 
+struct parse {
+	struct str bytes;
+	json_t *list;
+	json_error_t why;
+};
+
+/* In the pool: a long list takes many milliseconds. */
+static void parse_list(void *arg)
+{
+	struct parse *p = arg;
+
+	p->list = json_loadb(p->bytes.p, p->bytes.n, JSON_ALLOW_NUL, &p->why);
+}
+
 void container_update(struct db_request *r)
 {
 	CLEANUP(buf_done) struct buf body = BUF(UPDATE_BODY_MAX);
@@ -152,7 +166,7 @@ void container_update(struct db_request *r)
 		.auto_create = container_autocreates(r->path->account,
 						     db_header(r, "X-Backend-Auto-Create")),
 	};
-	json_error_t why;
+	struct parse p;
 	bool given;
 
 	if (db_policy_index(r, &given, &first.policy_index) < 0)
@@ -162,9 +176,11 @@ void container_update(struct db_request *r)
 				    "X-Backend-Storage-Policy-Index header is required");
 	if (db_read_body(r, &body) < 0)
 		return;
-	AUTO(json) list = json_loadb(body.p, body.n, JSON_ALLOW_NUL, &why);
+	p.bytes = buf_str(&body);
+	task_run_blocking("rows in JSON", parse_list, &p);
+	AUTO(json) list = p.list;
 
 	if (!json_is_array(list))
-		return respond_text(r->res, 400, "no JSON list of rows: %s", list ? "" : why.text);
+		return respond_text(r->res, 400, "no JSON list of rows: %s", list ? "" : p.why.text);
 	apply(r, list, &first);
 }
