@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -28,6 +29,9 @@
 #define CONCAT_(a, b) a##b
 #define CONCAT(a, b) CONCAT_(a, b)
 #define PICK_(a, op, b, x, y) ({ __typeof__(a) x = (a); __typeof__(b) y = (b); x op y ? x : y; })
+/* <sys/param.h>, which libuv includes, has ones that evaluate their arguments twice. */
+#undef MIN
+#undef MAX
 #define MIN(a, b) PICK_(a, <, b, CONCAT(min_a, __COUNTER__), CONCAT(min_b, __COUNTER__))
 #define MAX(a, b) PICK_(a, >, b, CONCAT(max_a, __COUNTER__), CONCAT(max_b, __COUNTER__))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
