@@ -1,5 +1,5 @@
-/* Many operations by one request: deleting a list of objects and containers; bulk_upload.c stores what an
- * archive holds. Swift: common/middleware/bulk.py; docs/swift/bulk.md */
+/* Many operations by one request: deleting a list of objects and containers; bulk_upload.c stores
+ * what an archive holds. Swift: common/middleware/bulk.py; docs/swift/bulk.md */
 #include "proxy/middleware/bulk.h"
 #include "proxy/middleware/kinds.h"
 #include "proxy/proxy_conf.h"

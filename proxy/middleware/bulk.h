@@ -11,7 +11,8 @@ struct bulk_conf {
 extern struct bulk_conf bulk_conf;
 
 /* PUT ?extract-archive=…: answers. */
-void bulk_upload(struct middleware *mw, struct request *req, struct response *res, struct str format);
+void bulk_upload(struct middleware *mw, struct request *req, struct response *res,
+		 struct str format);
 /* "Response Status" and "Response Body", which every report begins with. */
 void bulk_begin_report(struct bulk_report *r, int status, struct str body);
 /* Whether a request says how long its body is. */

@@ -40,7 +40,8 @@ static struct str decode(struct str s, char *to)
 	unsigned char byte;
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' && i + 2 < s.n && hex_decode(str_of(s.p + i + 1, 2), &byte, 1) == 0) {
+		if (s.p[i] == '%' && i + 2 < s.n &&
+		    hex_decode(str_of(s.p + i + 1, 2), &byte, 1) == 0) {
 			to[out.n++] = (char)byte;
 			i += 2;
 		} else {

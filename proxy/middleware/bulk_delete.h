@@ -14,12 +14,13 @@ struct bulk_list {
 	size_t name_max, line_max;      /* bytes of a name, and of a line as sent */
 };
 
-/* max: so many names; name_max: bytes of the longest one that can exist. Names up to twice as long are
- * taken, and will be refused one by one; lines are up to three times as long, because of the escapes. */
+/* max: so many names; name_max: bytes of the longest one that can exist. Names up to twice as long
+ * are taken, and will be refused one by one; lines are up to three times as long, because of the
+ * escapes. */
 void bulk_list_init(struct bulk_list *l, unsigned max, size_t name_max);
 void bulk_list_done(struct bulk_list *l);
-/* The next bytes of a list of percent-encoded names, one per line: 0, -E2BIG when there are too many
- * lines, -ENAMETOOLONG for a line that is too long. Empty lines count. */
+/* The next bytes of a list of percent-encoded names, one per line: 0, -E2BIG when there are too
+ * many lines, -ENAMETOOLONG for a line that is too long. Empty lines count. */
 int bulk_list_feed(struct bulk_list *l, struct str bytes) must_check;
 /* The end of the list: the line that had none. */
 int bulk_list_end(struct bulk_list *l) must_check;
@@ -53,7 +54,8 @@ struct bulk_delete {
 waits must_check int bulk_delete_list(struct bulk_delete *d, const struct bulk_list *l);
 /* What the whole came to: 200; 502 or 400 when something failed. */
 int bulk_delete_status(const struct bulk_delete *d);
-/* A sub-request from outside the gates: it is authorised like one of the client's own, by his token. */
+/* A sub-request from outside the gates: it is authorised like one of the client's own, by his
+ * token. */
 struct request *bulk_subrequest(struct arena *a, struct request *req, enum http_method m,
 				struct str container, struct str object, struct str query,
 				struct str source);

@@ -1,7 +1,7 @@
-/* An answer that is given while its work goes on: 200 at once, white space every few seconds so that
- * nobody gives up, and at the end a report that says how it went. The work is a task of its own, which
- * is cancelled when the client goes away.
- * Swift: handle_delete_iter and handle_extract_iter in common/middleware/bulk.py */
+/* An answer that is given while its work goes on: 200 at once, white space every few seconds so
+ * that nobody gives up, and at the end a report that says how it went. The work is cancelled when
+ * the client goes away. Swift: handle_delete_iter and handle_extract_iter in
+ * common/middleware/bulk.py */
 #pragma once
 #include "lib/http/request.h"
 #include "proxy/middleware/bulk_report.h"
@@ -11,19 +11,14 @@ struct bulk_job {
 	struct request *req;
 	const char *root;               /* XML's outermost element */
 	uint64_t yield_ms;              /* between two signs of life */
-	/* Does the work and fills the report. Waits. */
+	/* Does the work, in a task of its own, and fills the report. Waits. */
 	void (*run)(struct bulk_job *job);
-	/* A sign of life with more to read than a blank, for reports in plain text; may be NULL. */
+	/* A sign of life with more to read than a blank, in plain text; may be NULL. */
 	void (*progress)(const struct bulk_job *job, struct buf *to);
 
 	struct bulk_report report;
 	struct str type;                /* of the report */
 	bool acceptable;                /* the client takes one of the types: else run says 406 */
-
-	struct body body;
-	struct task *worker, *waiter;
-	bool running, done, gave_sign, ended;
-	struct buf text;
 };
 
 /* Fills the answer; the work begins when its body is pulled. */

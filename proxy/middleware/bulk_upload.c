@@ -1,6 +1,6 @@
-/* PUT ?extract-archive: an archive is unpacked while it comes in, each file a PUT. libarchive runs in the
- * task of the job: when it wants more bytes, its callback waits like any other function of ours.
- * Swift: handle_extract_iter in common/middleware/bulk.py; docs/swift/bulk.md */
+/* PUT ?extract-archive: an archive is unpacked while it comes in, each file a PUT. libarchive runs
+ * in the task of the job: when it wants more bytes, its callback waits like any other function of
+ * ours. Swift: handle_extract_iter in common/middleware/bulk.py; docs/swift/bulk.md */
 #include "lib/base/encode.h"
 #include "proxy/middleware/archive_name.h"
 #include "proxy/middleware/bulk.h"
@@ -230,11 +230,15 @@ waits static int store(struct extraction *x, struct archive_entry *e, struct str
 		x->files_created++;
 		return 0;
 	}
-	/* Somebody may write to a container that he may not look at or make, so its failure only counts
-	 * with the file's. */
+	/* Somebody may write to a container that he may not look at or make, so its failure only
+	 * counts with the file's. */
 	if (made != 200)
-		fail(x, swift_path_join(a, arena_printf(a, "v1/%.*s", STR(proxy_request(x->job.req)->path.account)),
-					container, STR_NONE), made);
+		fail(x,
+		     swift_path_join(a,
+				     arena_printf(a, "v1/%.*s",
+						  STR(proxy_request(x->job.req)->path.account)),
+				     container, STR_NONE),
+		     made);
 	fail(x, path, status);
 	return status == 401 ? 401 : 0;
 }
@@ -328,7 +332,8 @@ static bool parse_format(struct str s, enum packing *ret)
 	return true;
 }
 
-void bulk_upload(struct middleware *mw, struct request *req, struct response *res, struct str format)
+void bulk_upload(struct middleware *mw, struct request *req, struct response *res,
+		 struct str format)
 {
 	const struct swift_path *p = &proxy_request(req)->path;
 	struct extraction *x = arena_zalloc(req->arena, sizeof *x);

@@ -2,10 +2,12 @@
 #include "lib/base/clock.h"
 #include "proxy/middleware/heartbeat.h"
 
+enum { BEAT_MAX = 4 * KIB };
+
 struct beating {
 	struct body body;
 	struct heartbeat h;
-	struct buf result;
+	struct buf result, said;
 	struct task *worker, *waiter;
 	bool started, running, ended;
 	unsigned beats;
@@ -25,6 +27,11 @@ waits static void work_run(void *arg)
 static int beat(struct beating *b, struct str *ret_chunk)
 {
 	*ret_chunk = b->beats++ ? b->h.beat : b->h.first;
+	if (b->h.say) {
+		buf_clear(&b->said);
+		b->h.say(b->h.arg, &b->said);
+		*ret_chunk = buf_str(&b->said);
+	}
 	b->next_ms = clock_mono_ms() + b->h.every_ms;
 	return 1;
 }
@@ -90,6 +97,7 @@ waits static void beating_close(struct body *body)
 		task_wait_masked("end of long work");
 	}
 	buf_done(&b->result);
+	buf_done(&b->said);
 }
 
 struct body *heartbeat_body(struct arena *a, const struct heartbeat *h)
@@ -98,6 +106,7 @@ struct body *heartbeat_body(struct arena *a, const struct heartbeat *h)
 
 	b->h = *h;
 	b->result = BUF(h->result_max);
+	b->said = BUF(BEAT_MAX);
 	b->body = (struct body){ .next = beating_next, .close = beating_close, .left = -1 };
 	return &b->body;
 }

@@ -14,6 +14,8 @@ struct heartbeat {
 	 * any. */
 	struct str first, beat, separator;
 	bool at_once; /* the first beat does not wait for every_ms */
+	/* Writes what a beat says instead of first and beat; NULL: they stand. */
+	void (*say)(void *arg, struct buf *to);
 };
 
 /* The body, in the arena; the work begins when it is first read. */

@@ -1,5 +1,6 @@
-/* DELETE /v1/a/c?recursive=true: a container goes with everything in it, by one request. The answer is a
- * bulk delete's: 200 at once, signs of life, a report. Swift has no such thing; docs/swift/bulk.md */
+/* DELETE /v1/a/c?recursive=true: a container goes with everything in it, by one request. The answer
+ * is a bulk delete's: 200 at once, signs of life, a report. Swift has no such thing;
+ * docs/swift/bulk.md */
 #include "lib/base/encode.h"
 #include "proxy/middleware/bulk_delete.h"
 #include "proxy/middleware/kinds.h"
@@ -160,7 +161,8 @@ waits static int delete_all(struct deletion *d)
 	else if (status == 404)
 		d->d.not_found++;
 	else
-		bulk_report_error(&d->job.report, d->container, bulk_status(d->job.req->arena, status));
+		bulk_report_error(&d->job.report, d->container,
+				  bulk_status(d->job.req->arena, status));
 	return status / 100 == 2 || status == 404 ? 200 : status / 100 == 5 ? 502 : 400;
 }
 
@@ -169,9 +171,11 @@ waits static void run(struct bulk_job *job)
 	struct deletion *d = container_of(job, struct deletion, job);
 	int status = job->acceptable ? delete_all(d) : 406;
 
-	bulk_report_text(&job->report, S("Response Status"), bulk_status(job->report.arena, status));
+	bulk_report_text(&job->report, S("Response Status"),
+			 bulk_status(job->report.arena, status));
 	bulk_report_text(&job->report, S("Response Body"),
-			 d->d.failures >= d->d.failures_max ? S("Max delete failures exceeded") : S(""));
+			 d->d.failures >= d->d.failures_max ? S("Max delete failures exceeded")
+							    : S(""));
 	bulk_report_number(&job->report, S("Number Deleted"), d->d.deleted);
 	bulk_report_number(&job->report, S("Number Not Found"), d->d.not_found);
 }
@@ -202,8 +206,8 @@ static void begin(struct middleware *mw, struct request *req, struct response *r
 	bulk_job_respond(&d->job, res);
 }
 
-/* Deleting the container as it is comes first: it tells whether the caller may, and when it was empty
- * that is all. Only a refusal because of what is in it begins the job. */
+/* Deleting the container as it is comes first: it tells whether the caller may, and when it was
+ * empty that is all. Only a refusal because of what is in it begins the job. */
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
 {
 	const struct swift_path *p = &proxy_request(req)->path;
