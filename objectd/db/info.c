@@ -418,7 +418,7 @@ static bool choice_is_better(const struct db_info *a, const struct db_info *b,
 	return c ? c < 0 : a->policy < b->policy;
 }
 
-static bool raise(struct timestamp *to, struct timestamp ts)
+static bool later_wins(struct timestamp *to, struct timestamp ts)
 {
 	if (timestamp_cmp(ts, *to) <= 0)
 		return false;
@@ -442,8 +442,8 @@ bool db_info_merge(struct db_info *i, const struct db_info *other)
 		i->created_ts = other->created_ts;
 		changed = true;
 	}
-	changed |= raise(&i->put_ts, other->put_ts);
-	changed |= raise(&i->delete_ts, other->delete_ts);
+	changed |= later_wins(&i->put_ts, other->put_ts);
+	changed |= later_wins(&i->delete_ts, other->delete_ts);
 	if (choice_is_better(other, i, i->delete_ts)) {
 		i->born_ts = other->born_ts;
 		i->policy = other->policy;
