@@ -6,8 +6,33 @@
 
 enum { TARGETS_MAX = 32, ANSWER_MAX = 64 * KIB };
 
-static void add_headers(struct headers *h, const struct container_report *to,
-			const struct db_info *info)
+/* Whether the ring gives the container to this device. */
+static bool is_primary(const struct objectd *o, const struct db_info *info)
+{
+	const struct cluster *c = o->cluster;
+	const struct ring_dev *devs[RING_REPLICAS_MAX];
+	unsigned n = 0;
+
+	if (c->container_ring)
+		n = ring_primaries(c->container_ring,
+				   ring_part_of(c->container_ring, c->hash_prefix, c->hash_suffix,
+						info->account, info->container, STR_NONE),
+				   devs, RING_REPLICAS_MAX);
+	for (unsigned i = 0; i < MIN(n, (unsigned)RING_REPLICAS_MAX); i++)
+		if (strcmp(devs[i]->device, o->device) == 0 && devs[i]->port == o->port)
+			return true;
+	return n == 0;
+}
+
+/* When it was counted: the later count wins, whichever server it comes from. A handoff has only
+ * what it was sent while it stood in, so its count is older than any other. */
+static struct timestamp counted_at(const struct objectd *o, const struct db_info *info)
+{
+	return is_primary(o, info) ? timestamp_now() : (struct timestamp){ .t = 1 };
+}
+
+static void add_headers(struct headers *h, const struct objectd *o,
+			const struct container_report *to, const struct db_info *info)
 {
 	char text[TIMESTAMP_SIZE];
 
@@ -15,8 +40,7 @@ static void add_headers(struct headers *h, const struct container_report *to,
 	headers_add(h, S("X-Put-Timestamp"), str_from(text));
 	timestamp_internal(info->delete_ts, text);
 	headers_add(h, S("X-Delete-Timestamp"), str_from(text));
-	/* When it was counted: the later count wins, whichever server it comes from. */
-	timestamp_internal(timestamp_now(), text);
+	timestamp_internal(counted_at(o, info), text);
 	headers_add(h, S("X-Timestamp"), str_from(text));
 	headers_addf(h, S("X-Object-Count"), "%" PRId64, db_info_objects(info));
 	headers_addf(h, S("X-Bytes-Used"), "%" PRId64, db_info_bytes(info));
@@ -39,7 +63,7 @@ int container_send_report(struct objectd *o, const struct container_report *to,
 					       info->container, STR_NONE);
 
 	headers_init(&h, a);
-	add_headers(&h, to, info);
+	add_headers(&h, o, to, info);
 	int rc = exchange_start(o->client, &to->to, &x);
 
 	if (rc < 0)

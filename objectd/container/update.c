@@ -181,6 +181,7 @@ void container_update(struct db_request *r)
 	AUTO(json) list = p.list;
 
 	if (!json_is_array(list))
-		return respond_text(r->res, 400, "no JSON list of rows: %s", list ? "" : p.why.text);
+		return respond_text(r->res, 400, "no JSON list of rows: %s",
+				    list ? "" : p.why.text);
 	apply(r, list, &first);
 }

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import threading
+import time
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -262,6 +263,27 @@ def test_accounts_are_told(node):
     dev.delete("AUTH_told/c/b", {"X-Timestamp": at(2), "User-Agent": "object-server 1"})
     assert dev.delete("AUTH_told/c").status == 204
     wait_for(lambda: account_of(node, "AUTH_told") == [[], [], []], 10, "the deletion's report")
+
+
+def test_a_handoff_does_not_spoil_counts():
+    with Objectd(4, conf="[replicator]\nenabled = no\n") as n:
+        make_account(n, "AUTH_h")
+        part, primaries = n.placement.nodes("AUTH_h", "c")
+        handoff = n.device_of(n.placement.handoffs("AUTH_h", "c")[0])
+        for dev in map(n.device_of, primaries):
+            dev.make_container("AUTH_h/c", part)
+            put_rows(dev, "AUTH_h/c", ["a", "b"], 1)
+
+        def counts():
+            return [[r["count"] for r in rows] for rows in account_of(n, "AUTH_h")]
+        wait_for(lambda: counts() == [[2], [2], [2]], 10, "the report")
+        # It stands in for a primary, and knows of one object only; but also of a new container.
+        for name in ("c", "d"):
+            handoff.make_container("AUTH_h/" + name, part)
+            put_rows(handoff, "AUTH_h/" + name, ["b"], 1)
+        wait_for(lambda: counts() == [[2, 1], [2, 1], [2, 1]], 10, "the new container's report")
+        time.sleep(1)
+        assert counts() == [[2, 1], [2, 1], [2, 1]]
 
 
 class Writer(threading.Thread):
