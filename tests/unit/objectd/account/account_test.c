@@ -10,7 +10,7 @@
 
 waits static void lives_and_dies(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(404, ask(&s, "HEAD", A, ""));
@@ -51,7 +51,7 @@ waits static void lives_and_dies(void)
 
 waits static void counts_containers(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(201, ask(&s, "PUT", A, AT(1)));
@@ -90,7 +90,7 @@ waits static void counts_containers(void)
 
 waits static void takes_rows_when_deleted(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(201, ask(&s, "PUT", A, AT(1)));

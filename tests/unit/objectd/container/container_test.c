@@ -10,7 +10,7 @@
 
 waits static void lives_and_dies(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(404, ask(&s, "HEAD", C, ""));
@@ -57,7 +57,7 @@ waits static void lives_and_dies(void)
 
 waits static void keeps_its_policy(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(400, ask(&s, "PUT", C, AT(1) "X-Backend-Storage-Policy-Index: 7\n"));
@@ -86,7 +86,7 @@ waits static void keeps_its_policy(void)
 
 waits static void merges_metadata(void)
 {
-	struct server s;
+	static struct server s;
 	CLEANUP(buf_done) struct buf many = BUF(MIB);
 
 	server_open(&s);
@@ -127,7 +127,7 @@ waits static void merges_metadata(void)
 
 waits static void lists_rows(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(201, ask(&s, "PUT", C, AT(1)));
@@ -180,7 +180,7 @@ waits static void lists_rows(void)
 
 waits static void rows_keep_three_times(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(201, ask(&s, "PUT", C, AT(1)));
@@ -203,7 +203,7 @@ waits static void rows_keep_three_times(void)
 
 waits static void takes_updates(void)
 {
-	struct server s;
+	static struct server s;
 	struct str rows = S(
 		"[{\"name\": \"x\", \"created_at\": \"1700000000.00003+5-2\", \"size\": 4, "
 		"\"content_type\": \"a/b\", \"etag\": \"e\", \"deleted\": 0, "
@@ -231,7 +231,7 @@ waits static void takes_updates(void)
 
 waits static void creates_hidden_containers(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(201, ask(&s, "PUT", "/sda/1/.expiring/c/o", ROW(1, 5, "e", "a/b")));
@@ -250,7 +250,7 @@ waits static void creates_hidden_containers(void)
 
 waits static void guards_reserved_names(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	EXPECT(400, ask(&s, "PUT", "/sda/1/a/x%00c", AT(1)));
@@ -266,7 +266,7 @@ waits static void guards_reserved_names(void)
 
 waits static void applies_rows_of_many(void)
 {
-	struct server s;
+	static struct server s;
 	struct container_row_update rows[] = {
 		{ .account = S("a"),
 		  .container = S("c"),
@@ -369,7 +369,7 @@ waits static int put_telling(struct server *s, const char *method, unsigned port
 
 waits static void tells_accounts(void)
 {
-	struct server s;
+	static struct server s;
 
 	server_open(&s);
 	struct http_server *server = start_peer(&s);

@@ -418,7 +418,7 @@ waits static void lists_partitions(void)
 
 		create_db(r.dbs, &id, ts_at(0));
 		for (unsigned k = 0; k < i; k++)
-			put_row(r.dbs, &id, str_of("abcdef" + k, 1),
+			put_row(r.dbs, &id, str_of(&"abcdef"[k], 1),
 				(struct row){ .data_ts = ts_at(1) });
 	}
 	db_partition_range(0, 0, from, last);
@@ -447,7 +447,7 @@ waits static void digests_ranges(void)
 	rig_open(&r);
 	create_db(r.dbs, &id, ts_at(0));
 	for (unsigned i = 0; i < 10; i++)
-		put_row(r.dbs, &id, str_of("0123456789" + i, 1),
+		put_row(r.dbs, &id, str_of(&"0123456789"[i], 1),
 			(struct row){ .data_ts = ts_at(1), .deleted = i % 2 });
 	AUTO(db_info) info = info_of(r.dbs, &id);
 	int rc = db_digest_range(r.dbs, &id, STR_NONE, STR_NONE, 100, &all, &last);
