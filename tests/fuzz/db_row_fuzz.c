@@ -1,5 +1,5 @@
-/* Rows and infos of databases as another server may send them: what is accepted is canonical, merges
- * with itself to itself, and can be counted and shown. */
+/* Rows and infos of databases as another server may send them: what is accepted is canonical,
+ * merges with itself to itself, and can be looked at. */
 #include "objectd/db/info.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
