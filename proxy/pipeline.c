@@ -19,6 +19,7 @@ static const struct middleware_kind *const order[] = {
 	&middleware_recursive_delete,
 	&middleware_name_check,
 	&middleware_tempurl,
+	&middleware_formpost,
 	&middleware_ratelimit,
 	&middleware_tempauth,
 	&middleware_read_only,

@@ -22,3 +22,4 @@ extern const struct middleware_kind middleware_slo;
 extern const struct middleware_kind middleware_dlo;
 extern const struct middleware_kind middleware_bulk;
 extern const struct middleware_kind middleware_recursive_delete;
+extern const struct middleware_kind middleware_formpost;
