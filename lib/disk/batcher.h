@@ -5,14 +5,15 @@
 
 struct batch_item {
 	struct batch_item *next;
-	size_t bytes;                   /* what it counts against the limits; set before batcher_run */
+	size_t bytes; /* what it counts against the limits; set before batcher_run */
 	struct task *task;              /* the rest is the batcher's */
 	bool done;
 };
 
 struct batcher_options {
 	const char *name;               /* shown as what the tasks wait for */
-	/* Runs on the batcher's thread: all items of one batch. It must not touch tasks or the loop. */
+	/* Runs on the batcher's thread: all items of one batch. It must not touch tasks or the
+	 * loop. */
 	void (*run)(void *arg, struct batch_item *first, unsigned count);
 	void *arg;
 	unsigned items_max;             /* of one batch */

@@ -29,7 +29,8 @@ int file_read_at_nowait(int fd, void *p, size_t n, uint64_t at)
 	struct iovec v = { .iov_base = p, .iov_len = n };
 	ssize_t got = preadv2(fd, &v, 1, (off_t)at, RWF_NOWAIT);
 
-	/* A short read is the end of what is cached, or of the file: the blocking read tells which. */
+	/* A short read is the end of what is cached, or of the file: the blocking read
+	 * tells which. */
 	return got == (ssize_t)n ? 0 : -EAGAIN;
 }
 

@@ -1,5 +1,5 @@
-/* Whole reads and writes of files, durable replacement, directories. Everything here may block on the
- * disk: only inside task_run_blocking, on a thread of one's own, or before the loop runs. */
+/* Whole reads and writes of files, durable replacement, directories. Everything here may block on
+ * the disk: only inside task_run_blocking, on a thread of one's own, or before the loop runs. */
 #pragma once
 #include "lib/base/buf.h"
 

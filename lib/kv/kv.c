@@ -57,7 +57,8 @@ int kv_open(const char *path, const struct kv_options *o, struct kv **ret, struc
 	leveldb_options_set_create_if_missing(kv->options, 1);
 	leveldb_options_set_cache(kv->options, kv->cache);
 	leveldb_options_set_filter_policy(kv->options, kv->bloom);
-	leveldb_options_set_write_buffer_size(kv->options, o->write_buffer ? o->write_buffer : 4 * MIB);
+	leveldb_options_set_write_buffer_size(kv->options,
+					      o->write_buffer ? o->write_buffer : 4 * MIB);
 	leveldb_options_set_max_open_files(kv->options, o->open_files ? (int)o->open_files : 256);
 	kv->read = leveldb_readoptions_create();
 	kv->scan = leveldb_readoptions_create();
@@ -155,11 +156,12 @@ int kv_write(struct kv *kv, struct kv_batch *b, bool sync)
 /* LevelDB has no flush. Compacting a range beyond all keys first forces the memtable into a table
  * and waits for it (db_impl.cc: CompactRange calls TEST_CompactMemTable), then finds nothing to do.
  * The force is an empty write, which is lost when it gets grouped with another's write before it
- * (BuildBatchGroup skips it), so nobody may be writing then. A failed flush is not reported by it but sticks: the next write fails with it, so an empty batch
- * asks. */
+ * (BuildBatchGroup skips it), so nobody may be writing then. A failed flush is not reported by it
+ * but sticks: the next write fails with it, so an empty batch asks. */
 int kv_flush(struct kv *kv)
 {
-	static const char beyond[] = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
+	static const char beyond[] =
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
 
 	pthread_mutex_lock(&kv->lock);
 	leveldb_compact_range(kv->db, beyond, 15, beyond, 16);

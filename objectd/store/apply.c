@@ -91,7 +91,8 @@ static void count_dead(struct apply *a, const struct location *l)
 {
 	struct volume_delta *d = l->volume ? delta_of(a, l->volume) : NULL;
 
-	/* Without a free place the count is lost: compaction then sees this volume's waste a little late. */
+	/* Without a free place the count is lost: compaction then sees this volume's waste a little
+	 * late. */
 	if (d)
 		d->dead += l->len;
 }
@@ -117,7 +118,8 @@ static void add_waste(struct apply *a, uint64_t large, const struct location *wh
 }
 
 /* What the change from old (may be NULL) to new (may be NULL) leaves behind. */
-static void leave_behind(struct apply *a, const struct index_entry *old, const struct index_entry *new, bool counted)
+static void leave_behind(struct apply *a, const struct index_entry *old,
+			 const struct index_entry *new, bool counted)
 {
 	if (!old)
 		return;
@@ -145,7 +147,8 @@ static int64_t reclaim_of(const struct index_entry *e)
 }
 
 /* Moves the object's row in a queue from one time to another (0: not in it). */
-static void put_queue(struct apply *a, char queue, const struct object_id *id, int64_t was, int64_t is)
+static void put_queue(struct apply *a, char queue, const struct object_id *id, int64_t was,
+		      int64_t is)
 {
 	char key[EXPIRY_KEY_SIZE];
 
@@ -161,7 +164,8 @@ static void put_queue(struct apply *a, char queue, const struct object_id *id, i
 	}
 }
 
-int apply_set(struct apply *a, const struct object_id *id, const struct index_entry *e, bool counted)
+int apply_set(struct apply *a, const struct object_id *id, const struct index_entry *e,
+	      bool counted)
 {
 	struct index_entry old;
 	char key[INDEX_KEY_SIZE], value[INDEX_VALUE_MAX];
@@ -181,7 +185,8 @@ int apply_set(struct apply *a, const struct object_id *id, const struct index_en
 	index_key(id, key);
 	if (e) {
 		c->e = *e;
-		kv_batch_put(a->batch, str_of(key, sizeof key), str_of(value, index_value(e, value)));
+		kv_batch_put(a->batch, str_of(key, sizeof key),
+			     str_of(value, index_value(e, value)));
 	} else {
 		kv_batch_delete(a->batch, str_of(key, sizeof key));
 	}
@@ -230,7 +235,8 @@ int apply_row_is(struct apply *a, struct str key, struct str value)
 	return row_is(a->s, &a->value, key, value);
 }
 
-int index_get(struct store *s, struct buf *scratch, const struct object_id *id, struct index_entry *ret)
+int index_get(struct store *s, struct buf *scratch, const struct object_id *id,
+	      struct index_entry *ret)
 {
 	char key[INDEX_KEY_SIZE];
 
@@ -276,7 +282,9 @@ static int numbers_read(struct str s, uint64_t *v, unsigned n)
 
 static void put_volume_row(struct apply *a, const struct volume *v)
 {
-	char key[6] = { 'v', 'V', (char)(v->id >> 24), (char)(v->id >> 16), (char)(v->id >> 8), (char)v->id };
+	char key[6] = {
+		'v', 'V', (char)(v->id >> 24), (char)(v->id >> 16), (char)(v->id >> 8), (char)v->id
+	};
 	char value[ROW_MAX];
 
 	/* The salt is here as well, for the day the volume's first bytes are unreadable. */
@@ -302,7 +310,8 @@ static void settle_counters(struct apply *a, const struct position *end)
 	s->live.objects += (uint64_t)a->objects;
 	s->live.tombstones += (uint64_t)a->tombstones;
 	s->live.bytes += (uint64_t)a->bytes;
-	uint64_t v[] = { end->volume, end->at, end->batch, s->live.objects, s->live.tombstones, s->live.bytes };
+	uint64_t v[] = { end->volume,        end->at,      end->batch, s->live.objects,
+			 s->live.tombstones, s->live.bytes };
 	kv_batch_put(a->batch, S("vs"), str_of(value, numbers(value, v, ARRAY_LEN(v))));
 }
 
@@ -319,11 +328,14 @@ int apply_load_counters(struct store *s)
 	s->applied = (struct position){ .volume = (uint32_t)v[0], .at = v[1], .batch = v[2] };
 	s->live = (struct counters){ .objects = v[3], .tombstones = v[4], .bytes = v[5] };
 	struct kv_iter *it = kv_iter_new(s->kv);
-	for (kv_iter_seek(it, S("vV")); kv_iter_valid(it) && str_starts(kv_iter_key(it), S("vV")); kv_iter_next(it)) {
+	for (kv_iter_seek(it, S("vV")); kv_iter_valid(it) && str_starts(kv_iter_key(it), S("vV"));
+	     kv_iter_next(it)) {
 		struct str key = kv_iter_key(it);
 		const unsigned char *k = (const unsigned char *)key.p;
-		struct volume *vol = key.n == 6 ? volume_find(s, (uint32_t)k[2] << 24 | (uint32_t)k[3] << 16 |
-							      (uint32_t)k[4] << 8 | k[5]) : NULL;
+		struct volume *vol =
+			key.n == 6 ? volume_find(s, (uint32_t)k[2] << 24 | (uint32_t)k[3] << 16 |
+							    (uint32_t)k[4] << 8 | k[5])
+				   : NULL;
 
 		if (vol && numbers_read(kv_iter_value(it), v, 2) == 0) {
 			vol->dead = v[0];

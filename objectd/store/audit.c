@@ -25,7 +25,8 @@ struct audit {
 	int rc;                         /* 1: more, 0: the end */
 };
 
-static void note(struct audit *a, const struct object_id *id, const struct index_entry *e, bool damaged)
+static void note(struct audit *a, const struct object_id *id, const struct index_entry *e,
+		 bool damaged)
 {
 	a->found[a->found_n++] = (struct found){ .id = *id, .e = *e, .damaged = damaged };
 }
@@ -75,7 +76,9 @@ static void slice_job(void *arg)
 		a->scan.at = at;
 		if (scan_resync(&a->scan, a->batch, 0, &next_at) < 0)
 			a->scan.at = a->end;
-		a->bad = (struct location){ .volume = a->scan.id, .at = at, .len = (uint32_t)(a->scan.at - at) };
+		a->bad = (struct location){ .volume = a->scan.id,
+					    .at = at,
+					    .len = (uint32_t)(a->scan.at - at) };
 		a->rc = 1;
 		return;
 	}
@@ -83,7 +86,8 @@ static void slice_job(void *arg)
 
 static bool is_inside(const struct location *l, const struct location *region)
 {
-	return l->volume == region->volume && l->at >= region->at && l->at < region->at + region->len;
+	return l->volume == region->volume && l->at >= region->at &&
+	       l->at < region->at + region->len;
 }
 
 /* Nothing in a region of garbage tells whose it was; the index does. */
@@ -95,7 +99,8 @@ static void blame_job(void *arg)
 	struct index_entry e;
 
 	a->found_n = 0;
-	for (kv_iter_seek(it, S("o")); kv_iter_valid(it) && a->found_n < FOUND_MAX; kv_iter_next(it)) {
+	for (kv_iter_seek(it, S("o")); kv_iter_valid(it) && a->found_n < FOUND_MAX;
+	     kv_iter_next(it)) {
 		if (index_key_parse(kv_iter_key(it), &id) < 0)
 			break;
 		if (index_value_parse(kv_iter_value(it), &e) == 0 &&
@@ -110,7 +115,8 @@ waits static void take_out(struct audit *a, struct store_audit *ret)
 	for (unsigned i = 0; i < a->found_n; i++) {
 		struct found *f = &a->found[i];
 
-		if (f->damaged && quarantine(a->s, &f->id, &f->e, "found damaged by the auditor") == 0)
+		if (f->damaged &&
+		    quarantine(a->s, &f->id, &f->e, "found damaged by the auditor") == 0)
 			ret->damaged++;
 	}
 }
@@ -127,7 +133,8 @@ waits static int pace(uint64_t bytes, uint64_t rate, uint64_t began_ms)
 }
 
 /* Reading the body verifies it, and quarantines what is wrong. */
-waits static int read_large(struct store *s, const struct object_id *id, uint64_t rate, struct store_audit *ret)
+waits static int read_large(struct store *s, const struct object_id *id, uint64_t rate,
+			    struct store_audit *ret)
 {
 	AUTO(arena) arena = arena_new();
 	AUTO(store_object) o = NULL;
@@ -167,7 +174,8 @@ waits static int audit_volume(struct audit *a, struct store_audit *ret, uint64_t
 		task_run_blocking("audit", slice_job, a);
 		take_out(a, ret);
 		for (unsigned i = 0; i < a->found_n; i++) {
-			int rc = a->found[i].damaged ? 0 : read_large(a->s, &a->found[i].id, rate, ret);
+			int rc = a->found[i].damaged ? 0
+						     : read_large(a->s, &a->found[i].id, rate, ret);
 
 			if (rc < 0)
 				return rc;

@@ -31,7 +31,8 @@ int checkpoint_write(struct store *s, bool closed)
 	to = s->applied;
 	s->records_since = s->bytes_since = 0;
 	pthread_mutex_unlock(&s->lock);
-	/* A synced write would not do: it does not sync the log files that LevelDB has already left. */
+	/* A synced write would not do: it does not sync the log files that LevelDB has already
+	 * left. */
 	int rc = kv_flush(s->kv);
 	if (rc < 0)
 		return rc;
@@ -115,8 +116,8 @@ static void collect_job(void *arg)
 	}
 }
 
-/* Lock held. The last batch must stay readable: a replay verifies its data. And so must what a reader
- * has open. */
+/* Lock held. The last batch must stay readable: a replay verifies its data. And so must what a
+ * reader has open. */
 static bool is_collectable(struct store *s, const struct waste *w)
 {
 	if (w->large)
@@ -155,13 +156,15 @@ task_asserted static void keep(void *arg)
 	struct store *s = arg;
 
 	while (!s->closing) {
-		int rc = s->keeper_poked ? 0 : waitq_wait(&s->keeper_q, "housekeeping", CHECKPOINT_IDLE_MS);
+		int rc = s->keeper_poked
+				 ? 0
+				 : waitq_wait(&s->keeper_q, "housekeeping", CHECKPOINT_IDLE_MS);
 
 		if (s->closing)
 			break;
 		s->keeper_poked = false;
 		if (!s->broken && is_due(s, rc == -ETIMEDOUT))
-			tolerate(store_checkpoint(s));      /* a failure makes the store read-only */
+			tolerate(store_checkpoint(s)); /* a failure makes the store read-only */
 		waste_collect(s);
 	}
 	s->keeper = NULL;

@@ -11,8 +11,8 @@ static bool is_newer(struct timestamp a, struct timestamp b)
 	return timestamp_cmp(a, b) > 0;
 }
 
-int record_effect(const struct record *r, const struct location *at, const struct index_entry *before,
-		  struct index_entry *ret)
+int record_effect(const struct record *r, const struct location *at,
+		  const struct index_entry *before, struct index_entry *ret)
 {
 	bool exists = before->e.state != 0;
 	int order = exists ? timestamp_cmp(r->ts, before->e.data_ts) : 1;
@@ -39,7 +39,8 @@ int record_effect(const struct record *r, const struct location *at, const struc
 	case RECORD_META: {
 		struct timestamp base = { .t = r->aux[0], .offset = r->aux[1] };
 
-		if (!exists || before->e.state != OBJECT_DATA || timestamp_cmp(base, before->e.data_ts) != 0)
+		if (!exists || before->e.state != OBJECT_DATA ||
+		    timestamp_cmp(base, before->e.data_ts) != 0)
 			return 0;
 		order = timestamp_cmp(r->ts, before->e.meta_ts);
 		if (order < 0 || (order == 0 && location_cmp(at, &before->meta) <= 0))
@@ -65,8 +66,8 @@ static bool is_alive(const struct index_entry *e)
 	return e->e.state == OBJECT_DATA && (e->e.delete_at == 0 || e->e.delete_at > now);
 }
 
-/* A POST is for the data that is there now, and what removes an object guards against the records of it
- * that are there now; only here is that known. */
+/* A POST is for the data that is there now, and what removes an object guards against the records
+ * of it that are there now; only here is that known. */
 static void bind_to_past(struct op *op)
 {
 	bool post = op->kind == OP_POST;
@@ -93,11 +94,13 @@ static int decide_move(const struct op *op)
 	case RECORD_DAMAGED:
 		return is_past(e, op->r.ts) ? 0 : -EALREADY;
 	case RECORD_TOMBSTONE:
-		return is_past(e, op->r.ts) || location_cmp(&e->data, &op->from) == 0 ? 0 : -EALREADY;
+		return is_past(e, op->r.ts) || location_cmp(&e->data, &op->from) == 0 ? 0
+										      : -EALREADY;
 	default:
 		if (location_cmp(&e->data, &op->from) != 0)
 			return -EALREADY;
-		/* A POST that came meanwhile would stand before the data: a rebuild would not know it. */
+		/* A POST that came meanwhile would stand before the data: a rebuild would not know
+		 * it. */
 		return location_cmp(&e->meta, &op->meta) == 0 ? 0 : -EAGAIN;
 	}
 }
@@ -122,14 +125,19 @@ static int decide(const struct op *op)
 	case OP_FORGET:
 		if (e->state == 0)
 			return -ENOENT;
-		return timestamp_cmp(op->data_ts, e->data_ts) == 0 && timestamp_cmp(op->meta_ts, e->meta_ts) == 0 ?
-		       0 : -EALREADY;
+		return timestamp_cmp(op->data_ts, e->data_ts) == 0 &&
+				       timestamp_cmp(op->meta_ts, e->meta_ts) == 0
+			       ? 0
+			       : -EALREADY;
 	case OP_DAMAGED:
 		return location_cmp(&op->before.data, &op->from) == 0 ? 0 : -EALREADY;
 	case OP_MOVE:
 		return decide_move(op);
 	case OP_RECLAIM:
-		return e->state == OBJECT_TOMBSTONE && location_cmp(&op->before.data, &op->from) == 0 ? 0 : -EALREADY;
+		return e->state == OBJECT_TOMBSTONE &&
+				       location_cmp(&op->before.data, &op->from) == 0
+			       ? 0
+			       : -EALREADY;
 	case OP_ROWS:
 	case OP_SEAL:
 		break;
@@ -153,7 +161,8 @@ static int plan_object(struct store *s, struct op *op)
 		return rc;
 	if (op->kind != OP_PUT && op->kind != OP_MOVE && op->kind != OP_RECLAIM)
 		bind_to_past(op);
-	/* Its record stays until compaction, so a replay may bring it back: until the next reclaiming. */
+	/* Its record stays until compaction, so a replay may bring it back: until the next
+	 * reclaiming. */
 	if (op->kind == OP_RECLAIM)
 		return apply_set(s->apply, &op->id, NULL, true);
 	op->place.len = op->r.len;
@@ -244,8 +253,8 @@ static int write_and_sync(struct store *s, uint64_t at)
 	int rc = file_writev_at(s->fd, s->iov, s->iov_n, at);
 
 	if (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG) {
-		/* What was written of it has this batch's number, which is never used again, so it cannot be
-		 * taken for a part of what will stand here. */
+		/* What was written of it has this batch's number, which is never used again, so it
+		 * cannot be taken for a part of what will stand here. */
 		if (ftruncate(s->fd, (off_t)at) == 0) {
 			s->prepared = at;
 			return -ENOSPC;
@@ -286,7 +295,8 @@ static int plan(struct store *s, struct op **ops, unsigned n, uint64_t *at)
 	for (unsigned i = 0; i < n && rc == 0; i++) {
 		struct op *op = ops[i];
 
-		if (op->kind == OP_ROWS || op->kind == OP_SEAL || (op->kind == OP_MOVE && op->r.kind == RECORD_ROWS))
+		if (op->kind == OP_ROWS || op->kind == OP_SEAL ||
+		    (op->kind == OP_MOVE && op->r.kind == RECORD_ROWS))
 			continue;
 		op->place = (struct location){ .volume = s->active->id, .at = *at };
 		op->result = plan_object(s, op);
@@ -340,7 +350,8 @@ void commit_batch(void *arg, struct batch_item *first, unsigned count_)
 	bool seal = false;
 
 	assert(s->magic == STORE_MAGIC && count_ <= BATCH_OPS_MAX);
-	/* Moves first: they are decided by what LevelDB has, without the batch's own changes of rows. */
+	/* Moves first: they are decided by what LevelDB has, without the batch's own changes of
+	 * rows. */
 	for (struct batch_item *i = first; i; i = i->next)
 		if (container_of(i, struct op, item)->kind == OP_MOVE)
 			ops[n++] = container_of(i, struct op, item);

@@ -2,7 +2,12 @@
 #include "objectd/store/index.h"
 
 enum {
-	STATE_MASK = 3, HAS_OFFSET = 4, HAS_META = 8, HAS_DELETE_AT = 16, IS_LARGE = 32, HAS_META_OFFSET = 64,
+	STATE_MASK = 3,
+	HAS_OFFSET = 4,
+	HAS_META = 8,
+	HAS_DELETE_AT = 16,
+	IS_LARGE = 32,
+	HAS_META_OFFSET = 64,
 	HAS_OLDEST = 128,
 	WAYS = 8,
 };
@@ -69,8 +74,9 @@ size_t index_value(const struct index_entry *e, char value[INDEX_VALUE_MAX])
 	bool meta = e->meta.volume != 0;
 	char *p = value + 1;
 
-	value[0] = (char)((unsigned)e->e.state | (e->e.data_ts.offset ? HAS_OFFSET : 0) | (meta ? HAS_META : 0) |
-			  (e->e.delete_at ? HAS_DELETE_AT : 0) | (e->large ? IS_LARGE : 0) |
+	value[0] = (char)((unsigned)e->e.state | (e->e.data_ts.offset ? HAS_OFFSET : 0) |
+			  (meta ? HAS_META : 0) | (e->e.delete_at ? HAS_DELETE_AT : 0) |
+			  (e->large ? IS_LARGE : 0) |
 			  (meta && e->e.meta_ts.offset ? HAS_META_OFFSET : 0) |
 			  (e->oldest < e->data.volume ? HAS_OLDEST : 0));
 	p = varint_write(p, e->e.data_ts.t);
@@ -99,7 +105,8 @@ static int get_location(struct str *s, struct location *ret)
 	uint64_t volume, at, len;
 
 	if (varint_read(s, &volume) < 0 || varint_read(s, &at) < 0 || varint_read(s, &len) < 0 ||
-	    volume == 0 || volume > UINT32_MAX || at > UINT32_MAX || len > UINT32_MAX / RECORD_ALIGN)
+	    volume == 0 || volume > UINT32_MAX || at > UINT32_MAX ||
+	    len > UINT32_MAX / RECORD_ALIGN)
 		return -EBADMSG;
 	*ret = (struct location){ .volume = (uint32_t)volume, .at = at * RECORD_ALIGN,
 				  .len = (uint32_t)len * RECORD_ALIGN };
@@ -124,16 +131,19 @@ int index_value_parse(struct str s, struct index_entry *ret)
 	e.e.state = (enum object_state)(flags & STATE_MASK);
 	if (e.e.state != OBJECT_DATA && e.e.state != OBJECT_TOMBSTONE)
 		return -EBADMSG;
-	if (varint_read(&s, &e.e.data_ts.t) < 0 || get_number(&s, flags & HAS_OFFSET, &e.e.data_ts.offset) < 0 ||
+	if (varint_read(&s, &e.e.data_ts.t) < 0 ||
+	    get_number(&s, flags & HAS_OFFSET, &e.e.data_ts.offset) < 0 ||
 	    varint_read(&s, &e.e.size) < 0 || get_location(&s, &e.data) < 0)
 		return -EBADMSG;
 	e.e.meta_ts = e.e.data_ts;
 	if (flags & HAS_META) {
 		if (varint_read(&s, &e.e.meta_ts.t) < 0 ||
-		    get_number(&s, flags & HAS_META_OFFSET, &e.e.meta_ts.offset) < 0 || get_location(&s, &e.meta) < 0)
+		    get_number(&s, flags & HAS_META_OFFSET, &e.e.meta_ts.offset) < 0 ||
+		    get_location(&s, &e.meta) < 0)
 			return -EBADMSG;
 	}
-	if (get_number(&s, flags & HAS_DELETE_AT, &delete_at) < 0 || get_number(&s, flags & IS_LARGE, &e.large) < 0 ||
+	if (get_number(&s, flags & HAS_DELETE_AT, &delete_at) < 0 ||
+	    get_number(&s, flags & IS_LARGE, &e.large) < 0 ||
 	    get_number(&s, flags & HAS_OLDEST, &since) < 0 || since > e.data.volume)
 		return -EBADMSG;
 	e.oldest = e.data.volume - (uint32_t)since;
@@ -142,22 +152,24 @@ int index_value_parse(struct str s, struct index_entry *ret)
 	return 0;
 }
 
-/* ---- the cache: sets of eight; within a set, a clock hand passes over entries used since ---- */
+/* ---- the cache: sets of eight; within a set, a clock hand passes over entries used since. A slot
+ * is a cache line and holds the value as LevelDB would; the few entries that are longer are not
+ * kept. ---- */
+
+enum { SLOT_VALUE = 44 };
 
 struct slot {
-	struct object_id id;
-	unsigned char full, used;
-	struct index_entry e;
+	unsigned char hash[16];
+	uint16_t policy;
+	uint8_t n, used;                /* length of the value; 0: the slot is free */
+	char value[SLOT_VALUE];
 };
-
-struct set {
-	struct slot way[WAYS];
-	unsigned hand;
-};
+_Static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
 
 struct index_cache {
 	unsigned sets;
-	struct set *v;
+	struct slot *slots;
+	uint8_t *hands;
 };
 
 struct index_cache *index_cache_new(unsigned entries)
@@ -165,7 +177,8 @@ struct index_cache *index_cache_new(unsigned entries)
 	struct index_cache *c = xmalloc(sizeof *c);
 
 	c->sets = MAX(entries / WAYS, 1U);
-	c->v = xcalloc(c->sets, sizeof *c->v);
+	c->slots = xcalloc((size_t)c->sets * WAYS, sizeof *c->slots);
+	c->hands = xcalloc(c->sets, 1);
 	return c;
 }
 
@@ -173,59 +186,79 @@ void index_cache_free(struct index_cache *c)
 {
 	if (!c)
 		return;
-	free(c->v);
+	free(c->slots);
+	free(c->hands);
 	free(c);
 }
 
-static struct set *set_of(struct index_cache *c, const struct object_id *id)
+static unsigned set_of(const struct index_cache *c, const struct object_id *id)
 {
-	/* The hash is an MD5: any part of it is as good as another, but its first bits are the partition. */
-	return &c->v[(get_u64(id->hash + 8) ^ id->policy) % c->sets];
+	/* The hash is an MD5: any part of it is as good as another, but its first bits are the
+	 * partition. */
+	return (unsigned)((get_u64(id->hash + 8) ^ id->policy) % c->sets);
 }
 
-static struct slot *slot_of(struct set *s, const struct object_id *id)
+static struct slot *slot_of(struct index_cache *c, unsigned set, const struct object_id *id)
 {
+	struct slot *s = &c->slots[(size_t)set * WAYS];
+
 	for (unsigned i = 0; i < WAYS; i++)
-		if (s->way[i].full && memcmp(s->way[i].id.hash, id->hash, 16) == 0 && s->way[i].id.policy == id->policy)
-			return &s->way[i];
+		if (s[i].n && memcmp(s[i].hash, id->hash, 16) == 0 && s[i].policy == id->policy)
+			return &s[i];
 	return NULL;
 }
 
 bool index_cache_get(struct index_cache *c, const struct object_id *id, struct index_entry *ret)
 {
-	struct slot *slot = slot_of(set_of(c, id), id);
+	struct slot *s = slot_of(c, set_of(c, id), id);
 
-	if (!slot)
+	if (!s)
 		return false;
-	slot->used = 1;
-	*ret = slot->e;
-	return true;
+	s->used = 1;
+	return index_value_parse(str_of(s->value, s->n), ret) == 0;
+}
+
+/* A slot to write into: a free one, or the next that was not used since the hand came by. */
+static struct slot *victim(struct index_cache *c, unsigned set)
+{
+	struct slot *s = &c->slots[(size_t)set * WAYS];
+
+	for (unsigned i = 0; i < WAYS; i++)
+		if (!s[i].n)
+			return &s[i];
+	for (;;) {
+		struct slot *candidate = &s[c->hands[set]++ % WAYS];
+
+		if (!candidate->used)
+			return candidate;
+		candidate->used = 0;
+	}
 }
 
 void index_cache_put(struct index_cache *c, const struct object_id *id, const struct index_entry *e)
 {
-	struct set *s = set_of(c, id);
-	struct slot *slot = slot_of(s, id);
+	unsigned set = set_of(c, id);
+	struct slot *s = slot_of(c, set, id);
+	char value[INDEX_VALUE_MAX];
+	size_t n = index_value(e, value);
 
-	for (unsigned i = 0; !slot && i < WAYS; i++)
-		if (!s->way[i].full)
-			slot = &s->way[i];
-	while (!slot) {
-		struct slot *candidate = &s->way[s->hand++ % WAYS];
-
-		if (!candidate->used)
-			slot = candidate;
-		candidate->used = 0;
+	if (n > SLOT_VALUE) {
+		if (s)
+			s->n = s->used = 0;
+		return;
 	}
-	slot->id = *id;
-	slot->full = 1;
-	slot->e = *e;
+	if (!s)
+		s = victim(c, set);
+	memcpy(s->hash, id->hash, 16);
+	s->policy = id->policy;
+	s->n = (uint8_t)n;
+	memcpy(s->value, value, n);
 }
 
 void index_cache_remove(struct index_cache *c, const struct object_id *id)
 {
-	struct slot *slot = slot_of(set_of(c, id), id);
+	struct slot *s = slot_of(c, set_of(c, id), id);
 
-	if (slot)
-		slot->full = slot->used = 0;
+	if (s)
+		s->n = s->used = 0;
 }

@@ -38,12 +38,14 @@ must_check int index_value_parse(struct str value, struct index_entry *ret);
 /* 'v', a letter, time, policy, hash: 'x' is the queue of objects that expire (seconds), 't' that of
  * tombstones to be reclaimed (units of a timestamp). */
 void expiry_key(char queue, int64_t at, const struct object_id *id, char key[EXPIRY_KEY_SIZE]);
-must_check int expiry_key_parse(char queue, struct str key, int64_t *ret_at, struct object_id *ret_id);
+must_check int expiry_key_parse(char queue, struct str key, int64_t *ret_at,
+				struct object_id *ret_id);
 
 /* A bounded table of entries that were used lately. Not thread-safe: the store's lock guards it. */
 struct index_cache;
 struct index_cache *index_cache_new(unsigned entries);
 void index_cache_free(struct index_cache *c);
 bool index_cache_get(struct index_cache *c, const struct object_id *id, struct index_entry *ret);
-void index_cache_put(struct index_cache *c, const struct object_id *id, const struct index_entry *e);
+void index_cache_put(struct index_cache *c, const struct object_id *id,
+		     const struct index_entry *e);
 void index_cache_remove(struct index_cache *c, const struct object_id *id);

@@ -1,6 +1,6 @@
-/* The parts of the store and what they share. Two threads work here: the loop's, with the tasks, and
- * the committer (lib/disk/batcher.h), which alone appends to volumes and writes to LevelDB. What both
- * touch is guarded by store.lock, which nobody holds while waiting for the disk. */
+/* The parts of the store and what they share. Two threads work here: the loop's, with the tasks,
+ * and the committer (lib/disk/batcher.h), which alone appends to volumes and writes to LevelDB.
+ * What both touch is guarded by store.lock, which nobody holds while waiting for the disk. */
 #pragma once
 #include "lib/base/buf.h"
 #include "lib/base/list.h"
@@ -125,8 +125,8 @@ void volume_unpin(struct store *s, struct volume *v);
 must_check int volume_create(struct store *s, uint32_t id);
 /* Opens the last volume for appending behind its end. */
 must_check int volume_resume(struct store *s);
-/* Makes sure that bytes fit behind the active volume's end, perhaps in a new volume (surely with seal):
- * 0 or -ENOSPC … */
+/* Makes sure that bytes fit behind the active volume's end, perhaps in a new volume (surely with
+ * seal): 0 or -ENOSPC … */
 must_check int volume_prepare(struct store *s, uint64_t bytes, bool seal);
 /* Cuts the allocated tail off. */
 void volume_trim(struct store *s);
@@ -141,14 +141,16 @@ void apply_free(struct apply *a);
 /* The entry as it is with the changes gathered so far: 0, -ENOENT or -EIO. */
 must_check int apply_get(struct apply *a, const struct object_id *id, struct index_entry *ret);
 /* Sets it (or, with NULL, removes it). counted: it is not in the counters yet. */
-must_check int apply_set(struct apply *a, const struct object_id *id, const struct index_entry *e, bool counted);
+must_check int apply_set(struct apply *a, const struct object_id *id, const struct index_entry *e,
+			 bool counted);
 /* rows must have been written by rows_change_write; -EBADMSG otherwise. */
 must_check int apply_rows(struct apply *a, struct str rows, uint32_t volume, bool counted);
 /* Whether LevelDB holds just this (an absent value: nothing) for key. 1, 0, or -EIO. */
 must_check int apply_row_is(struct apply *a, struct str key, struct str value);
 /* The same two questions from any thread that may block: about what has been committed. */
 must_check int row_is(struct store *s, struct buf *scratch, struct str key, struct str value);
-must_check int index_get(struct store *s, struct buf *scratch, const struct object_id *id, struct index_entry *ret);
+must_check int index_get(struct store *s, struct buf *scratch, const struct object_id *id,
+			 struct index_entry *ret);
 bool apply_is_empty(const struct apply *a);
 /* Time for apply_write, in a replay. */
 bool apply_is_full(const struct apply *a);
@@ -159,7 +161,17 @@ void apply_drop(struct apply *a);
 must_check int apply_load_counters(struct store *s);
 
 /* ---- commit.c ---- */
-enum op_kind { OP_ROWS, OP_PUT, OP_DELETE, OP_POST, OP_FORGET, OP_DAMAGED, OP_MOVE, OP_RECLAIM, OP_SEAL };
+enum op_kind {
+	OP_ROWS,
+	OP_PUT,
+	OP_DELETE,
+	OP_POST,
+	OP_FORGET,
+	OP_DAMAGED,
+	OP_MOVE,
+	OP_RECLAIM,
+	OP_SEAL
+};
 struct op {
 	struct batch_item item;
 	enum op_kind kind;
@@ -171,8 +183,8 @@ struct op {
 	struct str rows;                /* OP_ROWS */
 	bool if_absent, urgent;         /* urgent: allowed to use the reserve */
 	struct timestamp data_ts, meta_ts;      /* OP_FORGET */
-	struct location from;           /* OP_MOVE, OP_DAMAGED, OP_RECLAIM: where the record is now */
-	struct location meta;           /* OP_MOVE of data: the POST that is known to be moved behind it */
+	struct location from; /* OP_MOVE, OP_DAMAGED, OP_RECLAIM: where the record is now */
+	struct location meta; /* OP_MOVE of data: the POST that is known to be moved behind it */
 	struct location place;          /* where it was put */
 	struct index_entry before;      /* state 0: there was none */
 	bool write;                     /* decided: it goes into the journal */
@@ -185,10 +197,10 @@ waits must_check int commit_run_all(struct store *s, struct op *ops, unsigned n)
 void commit_batch(void *store, struct batch_item *first, unsigned count);
 /* The index entry that a record at a place stands for, given the one before (state 0: none). 1: set
  * ret; 2: remove it; 0: it changes nothing. */
-int record_effect(const struct record *r, const struct location *at, const struct index_entry *before,
-		  struct index_entry *ret);
-/* Whether the entry is of something newer, or there is none: then what removed the object at ts does not
- * matter to the index any more. */
+int record_effect(const struct record *r, const struct location *at,
+		  const struct index_entry *before, struct index_entry *ret);
+/* Whether the entry is of something newer, or there is none: then what removed the object at ts
+ * does not matter to the index any more. */
 bool is_past(const struct index_entry *e, struct timestamp ts);
 /* -ENOSPC when bytes more would eat into the reserve. */
 must_check int space_check(struct store *s, uint64_t bytes, bool urgent);
@@ -211,7 +223,8 @@ void scan_close(struct scan *c);
 must_check int scan_next(struct scan *c, struct record *ret);
 /* After -EBADMSG: moves on to the next whole record whose batch is at least batch and began at or
  * behind begun_after: 0 with where that batch began, or -ENOENT (at is unchanged). */
-must_check int scan_resync(struct scan *c, uint64_t batch, uint64_t begun_after, uint64_t *ret_batch_at);
+must_check int scan_resync(struct scan *c, uint64_t batch, uint64_t begun_after,
+			   uint64_t *ret_batch_at);
 /* Whether the data of a record of this volume is what was written: 0, -EBADMSG or an error. */
 must_check int scan_verify(struct scan *c, const struct record *r);
 
@@ -234,9 +247,9 @@ void keeper_poke(struct store *s);
 waits void waste_collect(struct store *s);
 
 /* Fills in op->r and writes op->head (freed by op_done). meta may be NULL. 0 or -E2BIG. */
-must_check int op_record(struct store *s, struct op *op, enum record_kind kind, const struct object_id *id,
-			 struct timestamp ts, struct str name, const struct headers *meta,
-			 struct store_txn *with);
+must_check int op_record(struct store *s, struct op *op, enum record_kind kind,
+			 const struct object_id *id, struct timestamp ts, struct str name,
+			 const struct headers *meta, struct store_txn *with);
 void op_done(struct op *op);
 
 /* ---- large.c: writing files of large/ ---- */
@@ -249,7 +262,10 @@ uint64_t large_id(const struct large_writer *w);
 /* Removes the file unless keep. */
 waits void large_close(struct large_writer *w, bool keep);
 /* Where the CRCs of a large file begin. */
-static inline uint64_t large_crcs_at(uint64_t size) { return (size + LARGE_ALIGN - 1) & ~(uint64_t)(LARGE_ALIGN - 1); }
+static inline uint64_t large_crcs_at(uint64_t size)
+{
+	return (size + LARGE_ALIGN - 1) & ~(uint64_t)(LARGE_ALIGN - 1);
+}
 
 /* ---- object.c, rows.c, quarantine.c ---- */
 struct str txn_rows(const struct store_txn *t);
@@ -271,10 +287,11 @@ struct store_object {
 enum { OBJECT_MAGIC = 0x0b7ec7ed };
 /* Whether somebody still reads the record's data from its volume. */
 bool object_is_open(const struct store *s, const struct location *where);
-waits must_check int entry_get(struct store *s, const struct object_id *id, struct index_entry *ret);
+waits must_check int entry_get(struct store *s, const struct object_id *id,
+			       struct index_entry *ret);
 /* LevelDB's value for key, on the loop when that was fast lately. */
 waits must_check int row_get(struct store *s, struct str key, struct buf *ret_value);
 /* Takes a damaged object out of service: its bytes into quarantine/, its entry away (if it is still
  * the same). */
-waits must_check int quarantine(struct store *s, const struct object_id *id, const struct index_entry *e,
-				const char *what);
+waits must_check int quarantine(struct store *s, const struct object_id *id,
+				const struct index_entry *e, const char *what);

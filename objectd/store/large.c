@@ -1,5 +1,5 @@
-/* Writing the files of large objects: aligned pieces past the page cache, one of them on its way to the
- * disk while the next fills, and behind the data a CRC for each 64 KiB of it. */
+/* Writing the files of large objects: aligned pieces past the page cache, one of them on its way to
+ * the disk while the next fills, and behind the data a CRC for each 64 KiB of it. */
 #include "objectd/store/internal.h"
 #include "lib/crypto/digest.h"
 
@@ -76,7 +76,8 @@ static void open_job(void *arg)
 			rc = open_new(w);
 	}
 	if (rc == 0 && w->expected > 0) {
-		off_t all = (off_t)(large_crcs_at((uint64_t)w->expected) + 4 * record_blocks((uint64_t)w->expected));
+		off_t all = (off_t)(large_crcs_at((uint64_t)w->expected) +
+				    4 * record_blocks((uint64_t)w->expected));
 
 		if (fallocate(w->fd, 0, 0, all) < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
 			rc = as_no_space(-errno);

@@ -20,7 +20,8 @@ static void list_job(void *arg)
 
 	memcpy(id.hash, j->from, 16);
 	index_key(&id, key);
-	for (kv_iter_seek(it, str_of(key, sizeof key)); j->n < j->max && kv_iter_valid(it); kv_iter_next(it)) {
+	for (kv_iter_seek(it, str_of(key, sizeof key)); j->n < j->max && kv_iter_valid(it);
+	     kv_iter_next(it)) {
 		if (index_key_parse(kv_iter_key(it), &id) < 0 || id.policy != j->policy ||
 		    memcmp(id.hash, j->last, 16) > 0)
 			break;
@@ -36,10 +37,12 @@ static void list_job(void *arg)
 	kv_iter_free(it);
 }
 
-int store_list(struct store *s, uint16_t policy, const unsigned char from[16], const unsigned char last[16],
-	       struct object_listed *ret, unsigned max)
+int store_list(struct store *s, uint16_t policy, const unsigned char from[16],
+	       const unsigned char last[16], struct object_listed *ret, unsigned max)
 {
-	struct list_job j = { .s = s, .policy = policy, .from = from, .last = last, .ret = ret, .max = max };
+	struct list_job j = {
+		.s = s, .policy = policy, .from = from, .last = last, .ret = ret, .max = max
+	};
 
 	assert(s->magic == STORE_MAGIC);
 	task_run_blocking("list objects", list_job, &j);

@@ -33,9 +33,10 @@ waits static int read_at(int fd, void *p, size_t n, uint64_t at)
 	return j.result;
 }
 
-/* Reads a record's head, with as much of its data as the first read brings; *ret_n bytes are there. */
-waits static int read_record(struct volume *v, const struct location *l, struct arena *a, struct record *ret,
-			     const char **ret_bytes, size_t *ret_n)
+/* Reads a record's head, with as much of its data as the first read brings; *ret_n bytes
+ * are there. */
+waits static int read_record(struct volume *v, const struct location *l, struct arena *a,
+			     struct record *ret, const char **ret_bytes, size_t *ret_n)
 {
 	size_t n = MIN(l->len, (uint32_t)READ_FIRST);
 
@@ -59,7 +60,8 @@ waits static int read_record(struct volume *v, const struct location *l, struct 
 
 static bool is_of(const struct record *r, const struct store_object *o, struct timestamp ts)
 {
-	return memcmp(r->hash, o->id.hash, 16) == 0 && r->policy == o->id.policy && timestamp_cmp(r->ts, ts) == 0;
+	return memcmp(r->hash, o->id.hash, 16) == 0 && r->policy == o->id.policy &&
+	       timestamp_cmp(r->ts, ts) == 0;
 }
 
 /* The metadata of the last POST. */
@@ -172,7 +174,8 @@ waits static int open_tries(struct store_object *o)
 		int rc2 = entry_get(s, &o->id, &again);
 		if (rc2 < 0)
 			return rc2;
-		if (location_cmp(&again.data, &o->e.data) == 0 && location_cmp(&again.meta, &o->e.meta) == 0) {
+		if (location_cmp(&again.data, &o->e.data) == 0 &&
+		    location_cmp(&again.meta, &o->e.meta) == 0) {
 			rc = quarantine(s, &o->id, &again, "its record cannot be read");
 			return rc == -EALREADY ? -ENOENT : -EIO;
 		}
@@ -180,7 +183,8 @@ waits static int open_tries(struct store_object *o)
 	return rc;
 }
 
-int store_object_open(struct store *s, const struct object_id *id, struct arena *a, struct store_object **ret)
+int store_object_open(struct store *s, const struct object_id *id, struct arena *a,
+		      struct store_object **ret)
 {
 	struct store_object *o = arena_zalloc(a, sizeof *o);
 

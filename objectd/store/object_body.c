@@ -1,12 +1,12 @@
-/* The bytes of an open object: from memory, or in pieces from its volume or file, with one piece read
- * ahead; each block of 64 KiB verified before any byte of it is handed out. */
+/* The bytes of an open object: from memory, or in pieces from its volume or file, with one piece
+ * read ahead; each block of 64 KiB verified before any byte of it is handed out. */
 #include "objectd/store/internal.h"
 
 #include <unistd.h>
 
 enum {
 	PIECE = 4 * RECORD_BLOCK,
-	SLOW_PIECES = 16,               /* read through the pool after one that was not in the page cache */
+	SLOW_PIECES = 16, /* read through the pool after one that was not in the page cache */
 };
 
 struct piece {
@@ -88,7 +88,8 @@ static bool aim(struct object_body *b, struct piece *c)
 	c->at = b->read_at;
 	c->n = (size_t)MIN(size - c->at, (uint64_t)PIECE);
 	/* Not further than the last block that is wanted. */
-	c->n = (size_t)MIN((uint64_t)c->n, (b->end - c->at + RECORD_BLOCK - 1) / RECORD_BLOCK * RECORD_BLOCK);
+	c->n = (size_t)MIN((uint64_t)c->n,
+			   (b->end - c->at + RECORD_BLOCK - 1) / RECORD_BLOCK * RECORD_BLOCK);
 	b->read_at += c->n;
 	c->full = false;
 	return true;

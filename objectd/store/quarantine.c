@@ -1,4 +1,5 @@
-/* Damaged objects: their bytes are set aside, their entry goes, and replication brings them back. */
+/* Damaged objects: their bytes are set aside, their entry goes, and replication brings
+ * them back. */
 #include "objectd/store/internal.h"
 #include "lib/base/encode.h"
 
@@ -25,7 +26,8 @@ static void copy_record(struct store *s, const struct location *l, const char *t
 			size_t n = MIN(l->len - at, (uint32_t)COPY);
 
 			/* What cannot be read stays a hole. */
-			if (file_read_at(v->fd, bytes, n, l->at + at) == 0 && file_write_at(to, bytes, n, at) < 0)
+			if (file_read_at(v->fd, bytes, n, l->at + at) == 0 &&
+			    file_write_at(to, bytes, n, at) < 0)
 				break;
 		}
 		volume_unpin(s, v);
@@ -41,10 +43,12 @@ static void describe(const struct job *j, const char *path)
 
 	hex_encode(j->id->hash, 16, hash);
 	timestamp_internal(j->e->e.data_ts, ts);
-	buf_addf(&text, "{\"policy\": %u, \"hash\": \"%s\", \"timestamp\": \"%s\", \"size\": %" PRIu64
-		 ", \"volume\": %u, \"offset\": %" PRIu64 ", \"length\": %u, \"large\": %" PRIu64 ", \"reason\": ",
-		 j->id->policy, hash, ts, j->e->e.size, j->e->data.volume, j->e->data.at, j->e->data.len,
-		 j->e->large);
+	buf_addf(&text,
+		 "{\"policy\": %u, \"hash\": \"%s\", \"timestamp\": \"%s\", \"size\": %" PRIu64
+		 ", \"volume\": %u, \"offset\": %" PRIu64 ", \"length\": %u, \"large\": %" PRIu64
+		 ", \"reason\": ",
+		 j->id->policy, hash, ts, j->e->e.size, j->e->data.volume, j->e->data.at,
+		 j->e->data.len, j->e->large);
 	json_escape(&text, str_from(j->what));
 	buf_add_lit(&text, "}\n");
 	tolerate(file_replace(path, buf_str(&text)));
@@ -57,17 +61,20 @@ static void set_aside(void *arg)
 	char hash[33], from[PATH_SIZE], to[PATH_SIZE];
 
 	hex_encode(j->id->hash, 16, hash);
-	snprintf(to, sizeof to, "%s/quarantine/%s-%" PRIu64 ".bin", j->s->path, hash, j->e->e.data_ts.t);
+	snprintf(to, sizeof to, "%s/quarantine/%s-%" PRIu64 ".bin", j->s->path, hash,
+		 j->e->e.data_ts.t);
 	large_path(j->s, j->e->large, from);
 	if (j->e->large)
 		(void)rename(from, to);
 	else
 		copy_record(j->s, &j->e->data, to);
-	snprintf(to, sizeof to, "%s/quarantine/%s-%" PRIu64 ".json", j->s->path, hash, j->e->e.data_ts.t);
+	snprintf(to, sizeof to, "%s/quarantine/%s-%" PRIu64 ".json", j->s->path, hash,
+		 j->e->e.data_ts.t);
 	describe(j, to);
 }
 
-int quarantine(struct store *s, const struct object_id *id, const struct index_entry *e, const char *what)
+int quarantine(struct store *s, const struct object_id *id, const struct index_entry *e,
+	       const char *what)
 {
 	struct job j = { .s = s, .id = id, .e = e, .what = what };
 	struct op op = { .kind = OP_DAMAGED, .from = e->data, .urgent = true };

@@ -3,14 +3,30 @@
 #include "lib/crypto/digest.h"
 
 enum {
-	RECORD_MAGIC = 0x3152544e,      /* "NTR1" */
+	RECORD_MAGIC = 0x3152544e, /* "NTR1" */
 	FORMAT = 1,
 	/* Fields that most records do not need: a flag each, and eight bytes when it is set. */
-	HAS_OFFSET = 1, HAS_DELETE_AT = 2, HAS_SIZE = 4, HAS_AUX0 = 8, HAS_AUX1 = 16, HAS_ALL = 31,
+	HAS_OFFSET = 1,
+	HAS_DELETE_AT = 2,
+	HAS_SIZE = 4,
+	HAS_AUX0 = 8,
+	HAS_AUX1 = 16,
+	HAS_ALL = 31,
 	BATCH_BYTES = 6,
 	/* Places in the fixed part. */
-	AT_CRC = 4, AT_KIND = 8, AT_FLAGS = 9, AT_POLICY = 10, AT_PLACE = 12, AT_BATCH = 16, AT_NAME = 22,
-	AT_INTO = 24, AT_META = 28, AT_ROWS = 32, AT_DATA = 36, AT_TS = 40, AT_HASH = 48,
+	AT_CRC = 4,
+	AT_KIND = 8,
+	AT_FLAGS = 9,
+	AT_POLICY = 10,
+	AT_PLACE = 12,
+	AT_BATCH = 16,
+	AT_NAME = 22,
+	AT_INTO = 24,
+	AT_META = 28,
+	AT_ROWS = 32,
+	AT_DATA = 36,
+	AT_TS = 40,
+	AT_HASH = 48,
 };
 
 static const char volume_magic[8] = "NTVOLUME";
@@ -59,20 +75,22 @@ int varint_read(struct str *rest, uint64_t *ret)
 static unsigned flags_of(const struct record *r)
 {
 	return (r->ts.offset ? HAS_OFFSET : 0) | (r->delete_at ? HAS_DELETE_AT : 0) |
-	       (r->size != r->data_len ? HAS_SIZE : 0) | (r->aux[0] ? HAS_AUX0 : 0) | (r->aux[1] ? HAS_AUX1 : 0);
+	       (r->size != r->data_len ? HAS_SIZE : 0) | (r->aux[0] ? HAS_AUX0 : 0) |
+	       (r->aux[1] ? HAS_AUX1 : 0);
 }
 
 static void measure(struct record *r, unsigned flags)
 {
-	r->head_len = (uint32_t)align(RECORD_FIXED + 8U * (unsigned)__builtin_popcount(flags) + r->name.n +
-				      r->meta.n + r->rows.n + 4 * record_blocks(r->data_len));
+	r->head_len =
+		(uint32_t)align(RECORD_FIXED + 8U * (unsigned)__builtin_popcount(flags) +
+				r->name.n + r->meta.n + r->rows.n + 4 * record_blocks(r->data_len));
 	r->len = (uint32_t)(r->head_len + align(r->data_len));
 }
 
 void record_measure(struct record *r)
 {
-	assert(r->name.n <= RECORD_NAME_MAX && r->meta.n <= RECORD_META_MAX && r->rows.n <= RECORD_ROWS_MAX &&
-	       r->data_len <= RECORD_DATA_MAX);
+	assert(r->name.n <= RECORD_NAME_MAX && r->meta.n <= RECORD_META_MAX &&
+	       r->rows.n <= RECORD_ROWS_MAX && r->data_len <= RECORD_DATA_MAX);
 	measure(r, flags_of(r));
 }
 
@@ -120,7 +138,8 @@ void record_write(const struct record *r, const void *data, char *head)
 		if (r->crcs)
 			memcpy(p, r->crcs + 4 * i, 4);
 		else
-			put_u32(p, crc32c(0, (const char *)data + at, MIN(r->data_len - at, (size_t)RECORD_BLOCK)));
+			put_u32(p, crc32c(0, (const char *)data + at,
+					  MIN(r->data_len - at, (size_t)RECORD_BLOCK)));
 	}
 	assert(p <= head + r->head_len && head + r->head_len - p < RECORD_ALIGN);
 	memset(p, 0, (size_t)(head + r->head_len - p));
@@ -149,9 +168,9 @@ int record_measure_bytes(const void *bytes, size_t n, struct record *ret)
 	r.meta.n = get_u32(p + AT_META);
 	r.rows.n = get_u32(p + AT_ROWS);
 	r.data_len = get_u32(p + AT_DATA);
-	if (get_u32(p) != RECORD_MAGIC || r.kind < RECORD_DATA || r.kind >= RECORD_KINDS || (flags & ~HAS_ALL) ||
-	    r.name.n > RECORD_NAME_MAX || r.meta.n > RECORD_META_MAX || r.rows.n > RECORD_ROWS_MAX ||
-	    r.data_len > RECORD_DATA_MAX)
+	if (get_u32(p) != RECORD_MAGIC || r.kind < RECORD_DATA || r.kind >= RECORD_KINDS ||
+	    (flags & ~HAS_ALL) || r.name.n > RECORD_NAME_MAX || r.meta.n > RECORD_META_MAX ||
+	    r.rows.n > RECORD_ROWS_MAX || r.data_len > RECORD_DATA_MAX)
 		return -EBADMSG;
 	measure(&r, flags);
 	*ret = r;
@@ -262,7 +281,8 @@ void volume_header_write(const struct volume_header *h, char to[VOLUME_HEADER])
 
 int volume_header_parse(const char from[VOLUME_HEADER], struct volume_header *ret)
 {
-	if (memcmp(from, volume_magic, 8) != 0 || get_u32(from + 8) != crc32c(0, from + 12, VOLUME_HEADER - 12))
+	if (memcmp(from, volume_magic, 8) != 0 ||
+	    get_u32(from + 8) != crc32c(0, from + 12, VOLUME_HEADER - 12))
 		return -EBADMSG;
 	if (get_u32(from + 12) != FORMAT)
 		return -EPROTONOSUPPORT;

@@ -5,13 +5,13 @@
 #include "lib/swift/timestamp.h"
 
 enum record_kind {
-	RECORD_DATA = 1,                /* an object: metadata and all its bytes */
-	RECORD_LARGE,                   /* an object whose bytes are in large/; aux[0] is the file's id */
-	RECORD_META,                    /* a POST's metadata; aux is the timestamp of the data it is for */
+	RECORD_DATA = 1, /* an object: metadata and all its bytes */
+	RECORD_LARGE, /* an object whose bytes are in large/; aux[0] is the file's id */
+	RECORD_META, /* a POST's metadata; aux is the timestamp of the data it is for */
 	RECORD_TOMBSTONE,
-	RECORD_ROWS,                    /* puts and deletes of rows only */
-	RECORD_FORGET,                  /* the object up to that timestamp is not ours any more */
-	RECORD_DAMAGED,                 /* the same, because its bytes were quarantined */
+	RECORD_ROWS, /* puts and deletes of rows only */
+	RECORD_FORGET, /* the object up to that timestamp is not ours any more */
+	RECORD_DAMAGED, /* the same, because its bytes were quarantined */
 	RECORD_KINDS
 };
 
@@ -43,11 +43,15 @@ struct record {
 	uint32_t head_len, len;         /* both a multiple of RECORD_ALIGN */
 };
 
-static inline size_t record_blocks(uint64_t data_len) { return (size_t)((data_len + RECORD_BLOCK - 1) / RECORD_BLOCK); }
+static inline size_t record_blocks(uint64_t data_len)
+{
+	return (size_t)((data_len + RECORD_BLOCK - 1) / RECORD_BLOCK);
+}
 
 /* Fills in head_len and len from the other fields. */
 void record_measure(struct record *r);
-/* Writes head_len bytes: everything but place, batch and CRC. r->crcs may be NULL: computed from data. */
+/* Writes head_len bytes: everything but place, batch and CRC. r->crcs may be NULL: computed from
+ * data. */
 void record_write(const struct record *r, const void *data, char *head);
 /* The last step, when r->at, batch and batch_at are known. salt is the volume's. */
 void record_seal(char *head, const struct record *r, uint32_t salt);
@@ -57,12 +61,13 @@ void record_seal(char *head, const struct record *r, uint32_t salt);
 must_check int record_measure_bytes(const void *p, size_t n, struct record *ret);
 /* Verifies and reads the head of a record that should stand at offset at. n bytes are there: 0,
  * -ENODATA (head_len bytes are needed: ret->head_len), or -EBADMSG. Views point into p. */
-must_check int record_parse(const void *p, size_t n, uint32_t salt, uint64_t at, struct record *ret);
+must_check int record_parse(const void *p, size_t n, uint32_t salt, uint64_t at,
+			    struct record *ret);
 /* Whether the bytes of block number i are what was written. */
 bool record_block_ok(const unsigned char *crcs, size_t i, const void *p, size_t n);
 
-/* The rows of a record: one change after the other. 1 with a change (value absent: delete), 0 at the
- * end, -EBADMSG. *rest moves on. */
+/* The rows of a record: one change after the other. 1 with a change (value absent: delete), 0 at
+ * the end, -EBADMSG. *rest moves on. */
 must_check int rows_next(struct str *rest, struct str *ret_key, struct str *ret_value);
 /* Bytes that one change takes, and writing it. */
 size_t rows_change_size(struct str key, struct str value);

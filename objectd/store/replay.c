@@ -36,7 +36,8 @@ static void save_region(struct store *s, int fd, uint32_t id, uint64_t from, uin
 		size_t n = (size_t)MIN(until - at, (uint64_t)WINDOW_BYTES);
 
 		/* What cannot be read stays a hole. */
-		if (file_read_at(fd, bytes, n, at) == 0 && file_write_at(to, bytes, n, at - from) < 0)
+		if (file_read_at(fd, bytes, n, at) == 0 &&
+		    file_write_at(to, bytes, n, at - from) < 0)
 			break;
 	}
 	if (to >= 0)
@@ -46,7 +47,8 @@ static void save_region(struct store *s, int fd, uint32_t id, uint64_t from, uin
 
 /* ---- the end of the journal ---- */
 
-/* Verifies the data of the last batch: the end, or the first record whose bytes did not all arrive. */
+/* Verifies the data of the last batch: the end, or the first record whose bytes did not
+ * all arrive. */
 static uint64_t verified_end(struct scan *c, uint64_t from, uint64_t end)
 {
 	struct record r;
@@ -61,8 +63,9 @@ static uint64_t verified_end(struct scan *c, uint64_t from, uint64_t end)
 }
 
 /* Where the last volume ends. A batch is synced before the next is begun, so whatever stands before
- * the beginning of a batch was on disk, and is damaged if it cannot be read now; what cannot be read
- * and has no later batch behind it was being written when the power went, and ends the journal. */
+ * the beginning of a batch was on disk, and is damaged if it cannot be read now; what cannot be
+ * read and has no later batch behind it was being written when the power went, and ends the
+ * journal. */
 static int find_end(struct scan *c, uint64_t from, uint64_t *ret)
 {
 	uint64_t batch = 0, batch_at = from, next_at;
@@ -194,7 +197,8 @@ static int list_volumes(struct store *s, uint32_t **ret_ids, unsigned *ret_n)
 		unsigned id;
 		int used = 0;
 
-		if (sscanf(e->d_name, "%8x.vol%n", &id, &used) != 1 || used != 12 || e->d_name[12] != 0)
+		if (sscanf(e->d_name, "%8x.vol%n", &id, &used) != 1 || used != 12 ||
+		    e->d_name[12] != 0)
 			continue;
 		if (n == cap) {
 			cap = MAX(64U, 2 * cap);
@@ -247,7 +251,8 @@ static int find_volumes(struct replay *p)
 			v->sealed = true;
 			scan_close(&c);
 		} else if (rc == -EPROTONOSUPPORT) {
-			fault_set(p->why, rc, "%s: volume %08x is of a newer version of needletail", s->path, ids[i]);
+			fault_set(p->why, rc, "%s: volume %08x is of a newer version of needletail",
+				  s->path, ids[i]);
 		} else if (rc == -EBADMSG) {
 			rc = bad_volume(p, ids[i], i + 1 == n);
 		} else {
@@ -322,8 +327,8 @@ int replay(struct store *s, bool rebuild, struct fault *why)
 	for (unsigned i = 0; i < s->volume_n && rc == 0; i++)
 		rc = replay_one(&p, i);
 	if (rc < 0)
-		return fault_set(why->text[0] ? NULL : why, rc, "%s: cannot replay the journal: %s", s->path,
-				 strerror(-rc));
+		return fault_set(why->text[0] ? NULL : why, rc, "%s: cannot replay the journal: %s",
+				 s->path, strerror(-rc));
 	s->batch = p.batch;
 	s->stats.replay_ms = clock_mono_ms() - began;
 	if (s->volume_n == 0)
@@ -332,7 +337,9 @@ int replay(struct store *s, bool rebuild, struct fault *why)
 		rc = volume_resume(s);
 	if (rc < 0)
 		return io_fault(&p, rc, "cannot write to the last volume");
-	s->applied = (struct position){ .volume = s->active->id, .at = s->active->end, .batch = s->batch };
+	s->applied = (struct position){ .volume = s->active->id,
+					.at = s->active->end,
+					.batch = s->batch };
 	return 0;
 }
 

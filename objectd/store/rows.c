@@ -83,7 +83,8 @@ static void get_job(void *arg)
 }
 
 /* A row is nearly always in memory, where fetching it costs less than asking the pool to; after one
- * that had to come from the disk, the pool is asked for a while, so that the loop does not stall. */
+ * that had to come from the disk, the pool is asked for a while, so that the loop does
+ * not stall. */
 int row_get(struct store *s, struct str key, struct buf *ret_value)
 {
 	struct get g = { .s = s, .key = key, .value = ret_value };
@@ -129,7 +130,8 @@ int entry_get(struct store *s, const struct object_id *id, struct index_entry *r
 	if (index_value_parse(buf_str(&value), ret) < 0)
 		return -EIO;
 	pthread_mutex_lock(&s->lock);
-	/* Only when the committer has changed nothing meanwhile is this surely the present entry. */
+	/* Only when the committer has changed nothing meanwhile is this surely the
+	 * present entry. */
 	if (generation == s->generation)
 		index_cache_put(s->cache, id, ret);
 	pthread_mutex_unlock(&s->lock);

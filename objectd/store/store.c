@@ -62,7 +62,8 @@ static int check_id(struct store *s, struct str text, const char *path, struct f
 	    hex_decode(str_head(str_skip(text, (size_t)at + 9), 32), s->uuid, 16) < 0)
 		return fault_set(why, -EINVAL, "%s is damaged", path);
 	if (str_find(text, str_from(format)) < 0)
-		return fault_set(why, -EPROTONOSUPPORT, "%s: the store has a format that this version does not know",
+		return fault_set(why, -EPROTONOSUPPORT,
+				 "%s: the store has a format that this version does not know",
 				 s->path);
 	if (!s->cluster_id || str_find(text, S("\"cluster\": ")) < 0)
 		return 0;
@@ -90,7 +91,9 @@ static int identify(struct store *s, struct fault *why)
 	if (rc < 0)
 		return fault_set(why, rc, "cannot read %s: %s", s->path, strerror(-rc));
 	if (rc == 0)
-		return fault_set(why, -EEXIST, "%s is neither empty nor a needletail store; refusing to use it", s->path);
+		return fault_set(why, -EEXIST,
+				 "%s is neither empty nor a needletail store; refusing to use it",
+				 s->path);
 	return write_id(s, path, why);
 }
 
@@ -110,7 +113,9 @@ static int lock_dir(struct store *s, struct fault *why)
 
 static int open_kv(struct store *s, bool fresh, struct fault *why)
 {
-	static const struct kv_options o = { .write_buffer = 4 * MIB, .block_cache = 8 * MIB, .open_files = 256 };
+	static const struct kv_options o = { .write_buffer = 4 * MIB,
+					     .block_cache = 8 * MIB,
+					     .open_files = 256 };
 	char path[PATH_SIZE];
 	struct fault first = { "" };
 
@@ -168,7 +173,9 @@ static int open_index(struct store *s, struct fault *why)
 		rc = 0;
 	if (rc == 0)
 		rc = checkpoint_write(s, false);
-	return rc < 0 ? fault_set(why, rc, "%s: cannot bring the index up to date: %s", s->path, strerror(-rc)) : 0;
+	return rc < 0 ? fault_set(why, rc, "%s: cannot bring the index up to date: %s", s->path,
+				  strerror(-rc))
+		      : 0;
 }
 
 static int open_all(struct store *s, struct fault *why)

@@ -35,7 +35,8 @@ static void find_tombstones(void *arg)
 		*op = (struct op){ .kind = OP_RECLAIM };
 		if (expiry_key_parse('t', kv_iter_key(it), &at, &op->id) < 0 || at >= r->before)
 			break;
-		if (index_get(r->s, &r->scratch, &op->id, &e) == 0 && e.e.state == OBJECT_TOMBSTONE) {
+		if (index_get(r->s, &r->scratch, &op->id, &e) == 0 &&
+		    e.e.state == OBJECT_TOMBSTONE) {
 			op->from = e.data;
 			r->n++;
 		}
@@ -111,7 +112,8 @@ static void move_rows(struct compact *c)
 }
 
 /* Prepares the record to be written again elsewhere: without its rows, which go their own way. */
-static void move_record(struct compact *c, const struct record *r, const struct location *from, const char *data)
+static void move_record(struct compact *c, const struct record *r, const struct location *from,
+			const char *data)
 {
 	struct op *op = &c->ops[c->n++];
 
@@ -157,7 +159,8 @@ static int read_data(struct compact *c, const struct record *r, char **ret)
 	for (size_t i = 0; rc == 0 && i < record_blocks(r->data_len); i++) {
 		size_t at = i * RECORD_BLOCK;
 
-		if (!record_block_ok(r->crcs, i, *ret + at, MIN(r->data_len - at, (size_t)RECORD_BLOCK)))
+		if (!record_block_ok(r->crcs, i, *ret + at,
+				     MIN(r->data_len - at, (size_t)RECORD_BLOCK)))
 			rc = -EBADMSG;
 	}
 	return rc;
@@ -183,14 +186,15 @@ static int move_object(struct compact *c, const struct record *r, const struct l
 	return 0;
 }
 
-/* What says that an object is gone must stand behind the object's records as long as these exist, or a
- * rebuild would bring it back. aux has the oldest volume that had one. */
+/* What says that an object is gone must stand behind the object's records as long as these exist,
+ * or a rebuild would bring it back. aux has the oldest volume that had one. */
 static bool is_guarding(struct compact *c, const struct record *r)
 {
 	bool found = false;
 
 	pthread_mutex_lock(&c->s->lock);
-	for (unsigned i = 0; r->aux[0] && i < c->s->volume_n && c->s->volumes[i]->id < c->scan.id && !found; i++)
+	for (unsigned i = 0;
+	     r->aux[0] && i < c->s->volume_n && c->s->volumes[i]->id < c->scan.id && !found; i++)
 		found = c->s->volumes[i]->id >= r->aux[0];
 	pthread_mutex_unlock(&c->s->lock);
 	return found;
@@ -219,7 +223,8 @@ static int examine(struct compact *c, const struct record *r)
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
 	bool current = location_cmp(&e.data, &at) == 0 || location_cmp(&e.meta, &at) == 0;
-	bool removes = r->kind == RECORD_TOMBSTONE || r->kind == RECORD_FORGET || r->kind == RECORD_DAMAGED;
+	bool removes = r->kind == RECORD_TOMBSTONE || r->kind == RECORD_FORGET ||
+		       r->kind == RECORD_DAMAGED;
 	if (!current && !(removes && is_past(&e, r->ts) && is_guarding(c, r)))
 		return 0;
 	if (c->count_only)
@@ -274,7 +279,8 @@ waits static int compact_slices(struct compact *c)
 		}
 		c->n = 0;
 		if (rc == 0 && c->has_damaged && !c->count_only) {
-			rc = quarantine(c->s, &c->damaged, &c->damaged_e, "found damaged by compaction");
+			rc = quarantine(c->s, &c->damaged, &c->damaged_e,
+					"found damaged by compaction");
 			rc = rc == -EALREADY ? 0 : rc;
 		}
 		c->has_damaged = false;
@@ -304,7 +310,9 @@ static void remove_job(void *arg)
 {
 	struct volume_job *j = arg;
 	struct store *s = j->s;
-	char key[6] = { 'v', 'V', (char)(j->id >> 24), (char)(j->id >> 16), (char)(j->id >> 8), (char)j->id };
+	char key[6] = {
+		'v', 'V', (char)(j->id >> 24), (char)(j->id >> 16), (char)(j->id >> 8), (char)j->id
+	};
 
 	j->result = volume_remove(s, j->id);
 	if (j->result < 0)
@@ -328,14 +336,17 @@ static void still_used_job(void *arg)
 	struct kv_iter *it = kv_iter_new(f->s->kv);
 	struct index_entry e;
 
-	for (kv_iter_seek(it, S("o")); !f->found && kv_iter_valid(it) && kv_iter_key(it).p[0] == 'o'; kv_iter_next(it))
+	for (kv_iter_seek(it, S("o"));
+	     !f->found && kv_iter_valid(it) && kv_iter_key(it).p[0] == 'o'; kv_iter_next(it))
 		f->found = index_value_parse(kv_iter_value(it), &e) == 0 &&
 			   (e.data.volume == f->volume || e.meta.volume == f->volume);
 	kv_iter_free(it);
 }
 
-/* Goes through one volume; moves what lives unless count_only. 0, or 1 when not all of it was readable. */
-waits static int go_through(struct store *s, uint32_t id, bool oldest, bool count_only, uint64_t *ret_live)
+/* Goes through one volume; moves what lives unless count_only. 0, or 1 when not all of it was
+ * readable. */
+waits static int go_through(struct store *s, uint32_t id, bool oldest, bool count_only,
+			    uint64_t *ret_live)
 {
 	struct compact *c = xcalloc(1, sizeof *c);
 	struct volume_job j = { .c = c, .s = s, .id = id };
@@ -399,11 +410,15 @@ static bool next_candidate(struct store *s, uint32_t after, struct candidate *re
 		struct volume *v = s->volumes[i];
 		bool dead = v->dead > v->end / 2 || v->end <= VOLUME_HEADER;
 		/* Rows die unseen: look again when about as much has been written since. */
-		bool maybe = v->dead + v->rows > v->end / 2 && s->stats.committed_bytes - v->examined >= v->end / 2;
+		bool maybe = v->dead + v->rows > v->end / 2 &&
+			     s->stats.committed_bytes - v->examined >= v->end / 2;
 
 		if (v->id <= after || !v->sealed || (!dead && !maybe))
 			continue;
-		*ret = (struct candidate){ .id = v->id, .oldest = i == 0, .examine = !dead, .end = v->end,
+		*ret = (struct candidate){ .id = v->id,
+					   .oldest = i == 0,
+					   .examine = !dead,
+					   .end = v->end,
 					   .dead = v->dead };
 		if (!dead)
 			v->examined = MAX(s->stats.committed_bytes, (uint64_t)1);

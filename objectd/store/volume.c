@@ -1,4 +1,5 @@
-/* Volume files: the table of them, descriptors for reading, and the one that is being appended to. */
+/* Volume files: the table of them, descriptors for reading, and the one that is being
+ * appended to. */
 #include "objectd/store/internal.h"
 #include "lib/crypto/digest.h"
 
@@ -203,8 +204,8 @@ static int allocate_until(struct store *s, uint64_t until)
 	}
 }
 
-/* Allocates step by step, so that a nearly empty volume costs little; a full disk shows here, before
- * anything is half written. */
+/* Allocates step by step, so that a nearly empty volume costs little; a full disk shows here,
+ * before anything is half written. */
 static int allocate(struct store *s, uint64_t end)
 {
 	uint64_t step = MIN((uint64_t)PREPARE_STEP, s->o.volume_max);
@@ -253,7 +254,8 @@ int volume_remove(struct store *s, uint32_t id)
 	if (v) {
 		unsigned i = lower_bound(s, id);
 
-		memmove(s->volumes + i, s->volumes + i + 1, (s->volume_n - i - 1) * sizeof *s->volumes);
+		memmove(s->volumes + i, s->volumes + i + 1,
+			(s->volume_n - i - 1) * sizeof *s->volumes);
 		s->volume_n--;
 		s->fds_open -= v->fd >= 0;
 		v->gone = true;

@@ -15,7 +15,8 @@ struct store_writer {
 };
 
 int op_record(struct store *s, struct op *op, enum record_kind kind, const struct object_id *id,
-	      struct timestamp ts, struct str name, const struct headers *meta, struct store_txn *with)
+	      struct timestamp ts, struct str name, const struct headers *meta,
+	      struct store_txn *with)
 {
 	buf_clear(&s->scratch);
 	if (meta)
@@ -31,8 +32,9 @@ int op_record(struct store *s, struct op *op, enum record_kind kind, const struc
 	if (buf_failed(&s->scratch) || name.n > RECORD_NAME_MAX || op->r.rows.n > RECORD_ROWS_MAX)
 		return -E2BIG;
 	record_measure(&op->r);
-	/* A POST's record is written again, up to two words longer, when its data is known (and what removes
-	 * an object when that is): so its metadata must last, while the scratch buffer is the next caller's. */
+	/* A POST's record is written again, up to two words longer, when its data is known (and
+	 * what removes an object when that is): so its metadata must last, while the scratch buffer
+	 * is the next caller's. */
 	op->head = xmalloc(op->r.head_len + 2 * RECORD_ALIGN);
 	record_write(&op->r, op->data.p, op->head);
 	op->meta_copy = kind == RECORD_META ? xmemdupz(op->r.meta.p, op->r.meta.n) : NULL;
@@ -48,7 +50,8 @@ void op_done(struct op *op)
 }
 
 /* Runs what op_record has prepared, if it has. */
-waits static int run_prepared(struct store *s, struct op *op, int prepared, struct object_entry *ret_existing)
+waits static int run_prepared(struct store *s, struct op *op, int prepared,
+			      struct object_entry *ret_existing)
 {
 	int rc = prepared < 0 ? prepared : commit_run(s, op);
 
@@ -85,7 +88,8 @@ static void reserve(struct store_writer *w, size_t n)
 {
 	if (n <= w->cap)
 		return;
-	size_t cap = w->expected > 0 ? (size_t)MIN((uint64_t)w->expected, w->s->o.packed_max) : 4 * KIB;
+	size_t cap =
+		w->expected > 0 ? (size_t)MIN((uint64_t)w->expected, w->s->o.packed_max) : 4 * KIB;
 
 	while (cap < n)
 		cap *= 2;
@@ -139,7 +143,8 @@ void store_writer_close(struct store_writer *w)
 	free(w);
 }
 
-int store_writer_commit(struct store_writer *w, const struct store_put *p, struct object_entry *ret_existing)
+int store_writer_commit(struct store_writer *w, const struct store_put *p,
+			struct object_entry *ret_existing)
 {
 	struct store *s = w->s;
 	struct op op = { .kind = OP_PUT, .if_absent = p->if_absent };
@@ -157,11 +162,11 @@ int store_writer_commit(struct store_writer *w, const struct store_put *p, struc
 		op.data = str_of(w->p, (size_t)w->size);
 		op.r.data_len = (uint32_t)w->size;
 	}
-	int rc = op_record(s, &op, w->large ? RECORD_LARGE : RECORD_DATA, &p->id, p->ts, p->name, p->metadata,
-			   p->with);
+	int rc = op_record(s, &op, w->large ? RECORD_LARGE : RECORD_DATA, &p->id, p->ts, p->name,
+			   p->metadata, p->with);
 	rc = run_prepared(s, &op, rc, ret_existing);
-	/* After a failed sync nobody knows whether the record is in the journal: then the file must stay,
-	 * and the next opening decides. */
+	/* After a failed sync nobody knows whether the record is in the journal: then the file must
+	 * stay, and the next opening decides. */
 	w->kept = rc == 0 || rc == -EIO;
 	return rc;
 }
@@ -175,8 +180,9 @@ int store_delete(struct store *s, const struct object_id *id, struct str name, s
 	return run_prepared(s, &op, rc, ret_existing);
 }
 
-int store_post(struct store *s, const struct object_id *id, struct timestamp ts, const struct headers *metadata,
-	       int64_t delete_at, struct store_txn *with, struct object_entry *ret_existing)
+int store_post(struct store *s, const struct object_id *id, struct timestamp ts,
+	       const struct headers *metadata, int64_t delete_at, struct store_txn *with,
+	       struct object_entry *ret_existing)
 {
 	struct op op = { .kind = OP_POST };
 
@@ -185,9 +191,12 @@ int store_post(struct store *s, const struct object_id *id, struct timestamp ts,
 	return run_prepared(s, &op, rc, ret_existing);
 }
 
-int store_forget(struct store *s, const struct object_id *id, struct timestamp data_ts, struct timestamp meta_ts)
+int store_forget(struct store *s, const struct object_id *id, struct timestamp data_ts,
+		 struct timestamp meta_ts)
 {
-	struct op op = { .kind = OP_FORGET, .data_ts = data_ts, .meta_ts = meta_ts, .urgent = true };
+	struct op op = {
+		.kind = OP_FORGET, .data_ts = data_ts, .meta_ts = meta_ts, .urgent = true
+	};
 	int rc = op_record(s, &op, RECORD_FORGET, id, data_ts, STR_NONE, NULL, NULL);
 
 	return run_prepared(s, &op, rc, NULL);

@@ -28,7 +28,8 @@ static void report(const char *what, double n, double t, double bytes)
 
 	if (base_rate == 0)
 		base_rate = rate;
-	printf("%-58s %9.0f/s %8.0f MB/s  %5.2f\n", what, rate, n * bytes / t / 1e6, rate / base_rate);
+	printf("%-58s %9.0f/s %8.0f MB/s  %5.2f\n", what, rate, n * bytes / t / 1e6,
+	       rate / base_rate);
 	fflush(stdout);
 }
 
@@ -176,7 +177,8 @@ static void leveldb_puts(size_t value, bool sync)
 			die(err);
 		n++;
 	}
-	snprintf(what, sizeof what, "LevelDB put of %zu bytes, %s", value, sync ? "synced" : "not synced");
+	snprintf(what, sizeof what, "LevelDB put of %zu bytes, %s", value,
+		 sync ? "synced" : "not synced");
 	report(what, n, (double)(clock_mono_ns() - begin) / 1e9, (double)value);
 	leveldb_close(db);
 	leveldb_writeoptions_destroy(w);
@@ -219,13 +221,16 @@ static void streams(const char *what, int count, int flags, bool allocate, int c
 	uint64_t begin = clock_mono_ns();
 
 	for (int i = 0; i < count; i++) {
-		s[i] = (struct stream){ .flags = flags, .index = i, .allocate = allocate, .chunk = chunk };
+		s[i] = (struct stream){
+			.flags = flags, .index = i, .allocate = allocate, .chunk = chunk
+		};
 		if (pthread_create(&s[i].thread, NULL, stream_write, &s[i]))
 			die("pthread_create");
 	}
 	for (int i = 0; i < count; i++)
 		pthread_join(s[i].thread, NULL);
-	report(what, (double)count * LARGE_FILE / chunk, (double)(clock_mono_ns() - begin) / 1e9, chunk);
+	report(what, (double)count * LARGE_FILE / chunk, (double)(clock_mono_ns() - begin) / 1e9,
+	       chunk);
 }
 
 int main(int argc, char **argv)

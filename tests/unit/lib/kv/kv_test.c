@@ -93,7 +93,8 @@ static void iterate(void **state)
 	put("f", "6");
 	struct kv_iter *it = kv_iter_new(kv);
 	kv_iter_seek(it, S("c"));
-	assert_true(kv_iter_valid(it) && str_eq(kv_iter_key(it), S("d")) && str_eq(kv_iter_value(it), S("4")));
+	assert_true(kv_iter_valid(it) && str_eq(kv_iter_key(it), S("d")) &&
+		    str_eq(kv_iter_value(it), S("4")));
 	kv_iter_next(it);
 	kv_iter_next(it);
 	assert_false(kv_iter_valid(it));

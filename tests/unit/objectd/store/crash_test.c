@@ -1,6 +1,6 @@
-/* A process that writes from many tasks, with compaction and checkpoints beside them, is killed at random
- * moments, again and again: nothing that was acknowledged may be lost, nothing half done may be seen.
- * STORE_CRASH_ROUNDS sets how often (the default is for every day). */
+/* A process that writes from many tasks, with compaction and checkpoints beside them, is killed at
+ * random moments, again and again: nothing that was acknowledged may be lost, nothing half done may
+ * be seen. STORE_CRASH_ROUNDS sets how often (the default is for every day). */
 #include "tests/unit/objectd/store/fixture.h"
 
 #include <signal.h>
@@ -21,7 +21,7 @@ struct state {
  * being done. */
 struct slot {
 	struct state state[2];
-	_Atomic uint8_t now;            /* bit 0: which is acknowledged; bit 1: the other is under way */
+	_Atomic uint8_t now; /* bit 0: which is acknowledged; bit 1: the other is under way */
 };
 
 struct log {
@@ -110,16 +110,22 @@ waits static void verify(struct store *s)
 		if (!is_state(s, i, &slot->state[now & 1])) {
 			struct object_id id = fixture_id(i);
 			struct object_entry e = { 0 };
-			const struct state *w = &slot->state[now & 1], *o = &slot->state[(now & 1) ^ 1];
+			const struct state *w = &slot->state[now & 1],
+					   *o = &slot->state[(now & 1) ^ 1];
 			uint64_t row;
 			int rc = store_lookup(s, &id, &e), rc2 = row_of(s, i, &row);
 
-			fprintf(stderr, "object %u: lookup %d state %d version %" PRIu64 " meta %" PRIu64
-				" size %" PRIu64 ", row %d %" PRIu64 "; acknowledged kind %u version %" PRIu64 " meta %"
-				PRIu64 " size %u; under way %u: kind %u version %" PRIu64 " meta %" PRIu64 "; read %d\n",
-				i, rc, e.state, e.data_ts.t - fixture_ts(0).t, e.meta_ts.t - fixture_ts(0).t, e.size,
-				rc2, row, w->kind, w->version, w->meta, w->size, now >> 1, o->kind, o->version,
-				o->meta, w->kind == 1 ? fixture_check(s, i, w->version, w->size) : 0);
+			fprintf(stderr,
+				"object %u: lookup %d state %d version %" PRIu64 " meta %" PRIu64
+				" size %" PRIu64 ", row %d %" PRIu64
+				"; acknowledged kind %u version %" PRIu64 " meta %" PRIu64
+				" size %u; under way %u: kind %u version %" PRIu64 " meta %" PRIu64
+				"; read %d\n",
+				i, rc, e.state, e.data_ts.t - fixture_ts(0).t,
+				e.meta_ts.t - fixture_ts(0).t, e.size, rc2, row, w->kind,
+				w->version, w->meta, w->size, now >> 1, o->kind, o->version,
+				o->meta,
+				w->kind == 1 ? fixture_check(s, i, w->version, w->size) : 0);
 			_exit(3);
 		}
 		slot->now = (uint8_t)(now & 1);
@@ -144,12 +150,15 @@ waits static int change(struct store *s, unsigned n)
 	else if (what < 4)
 		*next = (struct state){ .version = version, .meta = version, .kind = 2 };
 	else
-		*next = (struct state){ .version = version, .meta = version, .kind = 1, .size = random_size() };
+		*next = (struct state){
+			.version = version, .meta = version, .kind = 1, .size = random_size()
+		};
 	slot->now = (uint8_t)(now | 2);
 	if (what < 2 && is->kind == 1)
 		rc = fixture_post(s, n, version);
 	else if (what < 4)
-		rc = store_delete(s, &id, S("/a/c/o"), fixture_ts(version), row_txn(a, n, version), NULL);
+		rc = store_delete(s, &id, S("/a/c/o"), fixture_ts(version), row_txn(a, n, version),
+				  NULL);
 	else
 		rc = fixture_put_rows(s, n, version, next->size, row_txn(a, n, version));
 	if (rc == 0) {
@@ -277,13 +286,15 @@ static void killed(void **state)
 		assert_true(WIFEXITED(status));
 		assert_int_equal(WEXITSTATUS(status), 0);
 	}
-	print_message("%" PRIu64 " rounds, %" PRIu64 " acknowledged\n", rounds, (uint64_t)shared->acked);
+	print_message("%" PRIu64 " rounds, %" PRIu64 " acknowledged\n", rounds,
+		      (uint64_t)shared->acked);
 	unlink(path);
 }
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(killed, fixture_make, fixture_remove) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(killed, fixture_make,
+									    fixture_remove) };
 	char path[300];
 
 	if (argc == 3) {

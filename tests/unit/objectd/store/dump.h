@@ -3,7 +3,8 @@
 #include "lib/base/buf.h"
 #include "objectd/store/store.h"
 
-/* All rows but the store's own counters (and, without places, the objects' entries, which hold places). */
+/* All rows but the store's own counters (and, without places, the objects' entries, which hold
+ * places). */
 static inline void dump_some(struct store *s, struct buf *to, bool objects)
 {
 	struct kv_iter *it = kv_iter_new(store_kv(s));

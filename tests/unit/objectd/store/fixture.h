@@ -33,7 +33,8 @@ static inline int fixture_make(void **state)
 	const char *base = getenv("STORE_TEST_DIR");
 
 	(void)state;
-	snprintf(fixture_dir, sizeof fixture_dir, "%s/needletail-store-XXXXXX", base ? base : "/tmp");
+	snprintf(fixture_dir, sizeof fixture_dir, "%s/needletail-store-XXXXXX",
+		 base ? base : "/tmp");
 	return mkdtemp(fixture_dir) ? 0 : -1;
 }
 
@@ -126,8 +127,11 @@ waits static inline int fixture_put_rows(struct store *s, unsigned n, uint64_t v
 	headers_add(&h, S("Content-Type"), S("text/plain"));
 	headers_add(&h, S("ETag"), S("d41d8cd98f00b204e9800998ecf8427e"));
 	headers_addf(&h, S("X-Object-Meta-Version"), "%" PRIu64, version);
-	struct store_put p = { .id = fixture_id(n), .ts = fixture_ts(version), .name = str_from(name),
-			       .metadata = &h, .with = with };
+	struct store_put p = { .id = fixture_id(n),
+			       .ts = fixture_ts(version),
+			       .name = str_from(name),
+			       .metadata = &h,
+			       .with = with };
 	if (rc == 0)
 		rc = store_writer_commit(w, &p, NULL);
 	store_writer_close(w);
@@ -160,8 +164,8 @@ waits static inline int fixture_post(struct store *s, unsigned n, uint64_t versi
 }
 
 /* Reads first..last and checks that it is this version: 0 or an error. */
-waits static inline int fixture_check_range(struct store *s, unsigned n, uint64_t version, uint64_t first,
-					    uint64_t last)
+waits static inline int fixture_check_range(struct store *s, unsigned n, uint64_t version,
+					    uint64_t first, uint64_t last)
 {
 	AUTO(arena) a = arena_new();
 	struct object_id id = fixture_id(n);

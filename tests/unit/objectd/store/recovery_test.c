@@ -1,4 +1,5 @@
-/* After the worst: a journal cut or garbled at any place, flipped bits, a lost index, a full disk. */
+/* After the worst: a journal cut or garbled at any place, flipped bits, a lost index, a
+ * full disk. */
 #include "tests/unit/objectd/store/fixture.h"
 #include "tests/unit/objectd/store/dump.h"
 #include "objectd/store/internal.h"
@@ -53,8 +54,8 @@ static size_t size_of(unsigned i)
 	return i % 5 == 4 ? 70000 : 100 + i * 37;
 }
 
-/* Writes the first half, puts a checkpoint, keeps a copy of the index as it is then, writes the rest, and
- * dies. Every operation is a batch of its own. */
+/* Writes the first half, puts a checkpoint, keeps a copy of the index as it is then, writes the
+ * rest, and dies. Every operation is a batch of its own. */
 task_asserted static void write_and_die(void *arg)
 {
 	struct store *s = fixture_open();
@@ -129,7 +130,8 @@ static void restore_image(bool with_index)
 
 static unsigned expected, damaged_one;
 
-/* The objects before expected are there, the others not (but for one that is damaged); the count fits. */
+/* The objects before expected are there, the others not (but for one that is damaged); the count
+ * fits. */
 task_asserted static void check_prefix(void *arg)
 {
 	CLEANUP(buf_done) struct buf v = BUF(KIB);
@@ -140,7 +142,8 @@ task_asserted static void check_prefix(void *arg)
 	for (unsigned i = 0; i < OBJECTS; i++) {
 		int rc = fixture_check(s, i, 1, size_of(i));
 
-		if (i == damaged_one ? rc != -ENOENT && rc != -EIO : rc != (i < expected ? 0 : -ENOENT))
+		if (i == damaged_one ? rc != -ENOENT && rc != -EIO
+				     : rc != (i < expected ? 0 : -ENOENT))
 			fail_msg("object %u of %u: %d", i, expected, rc);
 	}
 	snprintf(want, sizeof want, "%u", expected);
@@ -174,7 +177,8 @@ static void cut_somewhere(void **state)
 	keep_image();
 	damaged_one = UINT_MAX;
 	for (int index = 0; index < 2; index++) {
-		for (uint64_t at = first->at; at <= last->at + last->len; at += at < first->at + 120 ? 8 : 4999) {
+		for (uint64_t at = first->at; at <= last->at + last->len;
+		     at += at < first->at + 120 ? 8 : 4999) {
 			restore_image(index);
 			assert_int_equal(truncate(fixture_volume(1), (off_t)at), 0);
 			expected = whole_before(at);
@@ -205,7 +209,8 @@ static void last_batch_garbled(void **state)
 	keep_image();
 	damaged_one = UINT_MAX;
 	for (int index = 0; index < 2; index++) {
-		for (uint64_t at = last->at; at + 8 <= last->at + last->len; at += at < last->at + 300 ? 8 : 2000) {
+		for (uint64_t at = last->at; at + 8 <= last->at + last->len;
+		     at += at < last->at + 300 ? 8 : 2000) {
 			restore_image(index);
 			garble(at, MIN((size_t)8, (size_t)(last->at + size_of(OBJECTS - 1) - at)));
 			expected = OBJECTS - 1;
@@ -251,9 +256,13 @@ static void garbage_behind(void **state)
 		int fd = open(fixture_volume(1), O_RDWR);
 		/* A copy of valid records at another place, text, and the beginning of a record. */
 		if (kind == 0)
-			assert_int_equal(file_write_at(fd, all.p + VOLUME_HEADER, end - VOLUME_HEADER, end), 0);
+			assert_int_equal(
+				file_write_at(fd, all.p + VOLUME_HEADER, end - VOLUME_HEADER, end),
+				0);
 		else if (kind == 1)
-			assert_int_equal(file_write_at(fd, "some text that is no record", 27, end + 4096), 0);
+			assert_int_equal(
+				file_write_at(fd, "some text that is no record", 27, end + 4096),
+				0);
 		else
 			assert_int_equal(file_write_at(fd, all.p + last->at, 40, end), 0);
 		close(fd);
@@ -285,7 +294,8 @@ STORE_TEST(rebuilt_index_is_the_same)
 		else if (i % 7 == 0)
 			tolerate(fixture_post(s, n, i + 1));
 		else
-			assert_int_equal(fixture_put_rows(s, n, i + 1, i % 20 ? 3000 : 100000, t), 0);
+			assert_int_equal(fixture_put_rows(s, n, i + 1, i % 20 ? 3000 : 100000, t),
+					 0);
 		if (i == 200)
 			assert_int_equal(store_tidy(s, 1000000000), 0);
 	}
@@ -299,7 +309,8 @@ STORE_TEST(rebuilt_index_is_the_same)
 			fixture_rm(sub("index/CURRENT"));
 			close(open(sub("index/CURRENT"), O_CREAT | O_WRONLY, 0600));
 		}
-		s = fixture_open_with((struct store_options){ .volume_max = 512 * KIB, .repair_index = how == 0 });
+		s = fixture_open_with((struct store_options){ .volume_max = 512 * KIB,
+							      .repair_index = how == 0 });
 		buf_clear(&after);
 		dump_all(s, &after);
 		store_stats(s, &two);
@@ -411,7 +422,8 @@ STORE_TEST(auditor_finds)
 	for (unsigned i = 0; i < 300; i++) {
 		bool bad = i == 7 || i == 8 || i == 20 || i == 50 || i == 150 || i == 299;
 
-		assert_int_equal(fixture_check(s, i, 1, i % 100 == 50 ? 300000 : 6000), bad ? -ENOENT : 0);
+		assert_int_equal(fixture_check(s, i, 1, i % 100 == 50 ? 300000 : 6000),
+				 bad ? -ENOENT : 0);
 	}
 	a = (struct store_audit){ 0 };
 	while ((rc = store_audit_step(s, &a, 0)) == 1)
@@ -474,8 +486,15 @@ int main(int argc, char **argv)
 		fixture_run_in_task(write_and_die, NULL);
 	}
 	const struct CMUnitTest tests[] = {
-		T(cut_somewhere), T(last_batch_garbled), T(middle_garbled), T(garbage_behind),
-		T(rebuilt_index_is_the_same), T(flipped_bits), T(auditor_finds), T(full_disk), T(reserve),
+		T(cut_somewhere),
+		T(last_batch_garbled),
+		T(middle_garbled),
+		T(garbage_behind),
+		T(rebuilt_index_is_the_same),
+		T(flipped_bits),
+		T(auditor_finds),
+		T(full_disk),
+		T(reserve),
 	};
 
 	return cmocka_run_group_tests_name("store: recovery", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The store's promises as its callers see them: what is written is read, who wins, ranges, reopening. */
+/* The store's promises as its callers see them: what is written is read, who wins, ranges,
+ * reopening. */
 #include "tests/unit/objectd/store/fixture.h"
 
 STORE_TEST(put_and_read)
@@ -21,8 +22,10 @@ STORE_TEST(put_and_read)
 
 STORE_TEST(sizes)
 {
-	static const size_t sizes[] = { 1, 7, 8, 4095, 65535, 65536, 65537, 100000, 262144, 262145, 1048576, 1048577,
-					3000000, 9437184 };
+	static const size_t sizes[] = {
+		1,      7,      8,      4095,    65535,   65536,   65537,
+		100000, 262144, 262145, 1048576, 1048577, 3000000, 9437184
+	};
 	struct store *s = fixture_open();
 
 	for (int again = 0; again < 2; again++) {
@@ -30,8 +33,10 @@ STORE_TEST(sizes)
 			if (!again)
 				assert_int_equal(fixture_put(s, i, 1, sizes[i]), 0);
 			assert_int_equal(fixture_check(s, i, 1, sizes[i]), 0);
-			assert_int_equal(fixture_check_range(s, i, 1, sizes[i] / 2, sizes[i] - 1), 0);
-			assert_int_equal(fixture_check_range(s, i, 1, sizes[i] / 3, sizes[i] / 2), 0);
+			assert_int_equal(fixture_check_range(s, i, 1, sizes[i] / 2, sizes[i] - 1),
+					 0);
+			assert_int_equal(fixture_check_range(s, i, 1, sizes[i] / 3, sizes[i] / 2),
+					 0);
 			assert_int_equal(fixture_check_range(s, i, 1, 0, 0), 0);
 		}
 		store_close(s);
@@ -98,8 +103,11 @@ STORE_TEST(if_absent)
 		headers_init(&h, a);
 		assert_int_equal(store_writer_open(s, -1, &w), 0);
 		assert_int_equal(store_writer_add(w, S("hello")), 0);
-		struct store_put p = { .id = fixture_id(1), .ts = fixture_ts(10 + (uint64_t)i), .name = S("/a/c/o"),
-				       .metadata = &h, .if_absent = true };
+		struct store_put p = { .id = fixture_id(1),
+				       .ts = fixture_ts(10 + (uint64_t)i),
+				       .name = S("/a/c/o"),
+				       .metadata = &h,
+				       .if_absent = true };
 		assert_int_equal(store_writer_commit(w, &p, NULL), i ? -EEXIST : 0);
 		store_writer_close(w);
 	}
@@ -122,7 +130,9 @@ STORE_TEST(post)
 		assert_int_equal(fixture_check(s, 1, 10, 1000), 0);
 		assert_int_equal(store_object_open(s, &id, a, &o), 0);
 		assert_int_equal(store_object_metadata(o)->n, 1);
-		assert_true(str_eq(headers_get_lit(store_object_metadata(o), "X-Object-Meta-Version"), S("20")));
+		assert_true(
+			str_eq(headers_get_lit(store_object_metadata(o), "X-Object-Meta-Version"),
+			       S("20")));
 		assert_int_equal(store_object_entry(o)->meta_ts.t, fixture_ts(20).t);
 		store_object_close(o);
 		store_close(s);
@@ -236,8 +246,8 @@ STORE_TEST(foreign_directory)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(put_and_read), T(sizes), T(empty_object), T(later_wins), T(if_absent), T(post), T(rows), T(forget),
-		T(list), T(foreign_directory),
+		T(put_and_read), T(sizes), T(empty_object), T(later_wins), T(if_absent),
+		T(post),         T(rows),  T(forget),       T(list),       T(foreign_directory),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

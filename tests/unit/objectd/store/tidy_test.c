@@ -1,10 +1,12 @@
-/* Housekeeping: space comes back, nothing that counts is lost, nothing deleted returns in a rebuild. */
+/* Housekeeping: space comes back, nothing that counts is lost, nothing deleted returns in a
+ * rebuild. */
 #include "tests/unit/objectd/store/fixture.h"
 #include "tests/unit/objectd/store/dump.h"
 
 static const struct store_options small = { .volume_max = MIB, .packed_max = 64 * KIB };
 
-waits static void churn(struct store *s, unsigned from, unsigned until, uint64_t version, size_t size)
+waits static void churn(struct store *s, unsigned from, unsigned until, uint64_t version,
+			size_t size)
 {
 	for (unsigned i = from; i < until; i++)
 		assert_int_equal(fixture_put(s, i, version, size), 0);
@@ -27,7 +29,8 @@ STORE_TEST(overwritten_volumes_go)
 		for (unsigned i = 0; i < 100; i++)
 			assert_int_equal(fixture_check(s, i, 10, 10000), 0);
 		store_close(s);
-		s = fixture_open_with((struct store_options){ .volume_max = MIB, .repair_index = again == 0 });
+		s = fixture_open_with(
+			(struct store_options){ .volume_max = MIB, .repair_index = again == 0 });
 	}
 	store_stats(s, &st);
 	assert_int_equal(st.objects, 100);
@@ -61,16 +64,20 @@ STORE_TEST(survivors_move)
 			if (i % 10) {
 				int rc = store_object_open(s, &id, a, &o);
 
-				assert_true(rc == -ENOENT || store_object_entry(o)->state == OBJECT_TOMBSTONE);
+				assert_true(rc == -ENOENT ||
+					    store_object_entry(o)->state == OBJECT_TOMBSTONE);
 				continue;
 			}
 			assert_int_equal(fixture_check(s, i, 1, 8000), 0);
 			assert_int_equal(store_object_open(s, &id, a, &o), 0);
 			assert_int_equal(store_object_entry(o)->meta_ts.t, fixture_ts(2).t);
-			assert_true(str_eq(headers_get_lit(store_object_metadata(o), "X-Object-Meta-Version"), S("2")));
+			assert_true(str_eq(
+				headers_get_lit(store_object_metadata(o), "X-Object-Meta-Version"),
+				S("2")));
 		}
 		store_close(s);
-		s = fixture_open_with((struct store_options){ .volume_max = MIB, .repair_index = again > 0 });
+		s = fixture_open_with(
+			(struct store_options){ .volume_max = MIB, .repair_index = again > 0 });
 	}
 	store_close(s);
 }
@@ -81,8 +88,8 @@ STORE_TEST(deleted_stay_deleted)
 	struct object_entry e;
 	struct store_stats st;
 
-	/* The first volume stays, because most of it lives; its few dead are guarded by tombstones in
-	 * the following ones, which go. */
+	/* The first volume stays, because most of it lives; its few dead are guarded by tombstones
+	 * in the following ones, which go. */
 	churn(s, 0, 120, 1, 8000);
 	for (unsigned i = 0; i < 20; i++)
 		assert_int_equal(fixture_delete(s, i, 2), 0);
@@ -94,7 +101,8 @@ STORE_TEST(deleted_stay_deleted)
 		churn(s, 500, 620, 10 + (uint64_t)round, 8000);
 		assert_int_equal(store_tidy(s, -10), 0);
 		store_close(s);
-		s = fixture_open_with((struct store_options){ .volume_max = MIB, .repair_index = true });
+		s = fixture_open_with(
+			(struct store_options){ .volume_max = MIB, .repair_index = true });
 		for (unsigned i = 0; i < 20; i++) {
 			struct object_id id = fixture_id(i);
 			int rc = store_lookup(s, &id, &e);
@@ -130,7 +138,8 @@ STORE_TEST(rows_move)
 				if (round == 19 && k % 3 == 0)
 					store_txn_delete(t, str_from(key));
 				else
-					store_txn_put(t, str_from(key), str_of(value, sizeof value));
+					store_txn_put(t, str_from(key),
+						      str_of(value, sizeof value));
 			}
 			assert_int_equal(store_commit(s, t), 0);
 		}
@@ -171,7 +180,8 @@ static uint64_t used(void)
 	return disk_used;
 }
 
-/* One object stays in the first volume: so the volume does not go, and its tombstones are needed. */
+/* One object stays in the first volume: so the volume does not go, and its tombstones
+ * are needed. */
 STORE_TEST(filled_and_emptied)
 {
 	struct store *s = fixture_open_with((struct store_options){ .volume_max = 16 * MIB });
@@ -192,7 +202,8 @@ STORE_TEST(filled_and_emptied)
 	}
 	store_close(s);
 	if (used() > first + first / 4 + 512 * KIB)
-		fail_msg("%" PRIu64 " bytes after the first round, %" PRIu64 " after the tenth", first, used());
+		fail_msg("%" PRIu64 " bytes after the first round, %" PRIu64 " after the tenth",
+			 first, used());
 }
 
 STORE_TEST(large_dead_records_are_punched)
@@ -213,7 +224,8 @@ STORE_TEST(large_dead_records_are_punched)
 STORE_TEST(open_objects_outlive_compaction)
 {
 	AUTO(arena) a = arena_new();
-	struct store *s = fixture_open_with((struct store_options){ .volume_max = MIB, .packed_max = 256 * KIB });
+	struct store *s = fixture_open_with(
+		(struct store_options){ .volume_max = MIB, .packed_max = 256 * KIB });
 	struct store_object *packed, *large;
 	struct object_id one = fixture_id(1), two = fixture_id(2);
 	struct str chunk;
@@ -251,8 +263,13 @@ STORE_TEST(open_objects_outlive_compaction)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(overwritten_volumes_go), T(survivors_move), T(deleted_stay_deleted), T(rows_move),
-		T(filled_and_emptied), T(large_dead_records_are_punched), T(open_objects_outlive_compaction),
+		T(overwritten_volumes_go),
+		T(survivors_move),
+		T(deleted_stay_deleted),
+		T(rows_move),
+		T(filled_and_emptied),
+		T(large_dead_records_are_punched),
+		T(open_objects_outlive_compaction),
 	};
 
 	return cmocka_run_group_tests_name("store: housekeeping", tests, NULL, NULL);
