@@ -193,10 +193,7 @@ void json_escape(struct buf *to, struct str s)
 			uint32_t c;
 			size_t len = code_point(s, &c);
 
-			if (c == 0x7f)
-				buf_add_char(to, 0x7f);
-			else
-				json_escape_code(to, c);
+			json_escape_code(to, c);
 			s = str_skip(s, len);
 		}
 	}
