@@ -5,11 +5,13 @@
 #include "lib/metrics/metrics.h"
 #include "lib/swift/conditional.h"
 #include "proxy/backend/internal.h"
+#include "proxy/backend/multirange.h"
 
 METRIC_COUNTER(resumed, "needletail_proxy_resumed_reads_total",
 	       "Object reads that went on from another replica.");
 
-enum { REFUSAL_BODY_MAX = 64 * KIB, DRAIN_MAX = 64 * KIB, REFUSALS_MAX = 16, LATE_MAX = 8 };
+enum { REFUSAL_BODY_MAX = 64 * KIB, DRAIN_MAX = 64 * KIB, REFUSALS_MAX = 16, LATE_MAX = 8,
+       ATTEMPTS_MAX = 3 };
 
 struct refusal {
 	int status;
@@ -45,9 +47,12 @@ struct getter {
 	struct response res;
 	struct timestamp ts;
 	/* For going on elsewhere: the bytes first..last of the entity were promised. */
-	bool resumable;
+	bool resumable, several_ranges;
 	struct str etag;
 	uint64_t first, last;           /* first moves on as bytes are handed out */
+	uint64_t stuck_at;              /* where it went on last */
+	unsigned attempts;              /* from there */
+	uint64_t given;                 /* bytes of the body */
 };
 
 void get_headers(struct request *req, struct headers *ret)
@@ -315,14 +320,14 @@ static void note_promise(struct getter *g)
 	const struct response *res = &g->res;
 
 	g->etag = etag_unquoted(headers_get_lit(&res->headers, "ETag"));
-	if (g->target.kind != SWIFT_OBJECT || g->get.newest || res->content_length <= 0 ||
-	    !g->etag.n)
+	if (g->target.kind != SWIFT_OBJECT || res->content_length <= 0 || !g->etag.n)
 		return;
+	g->several_ranges = res->status == 206 && is_multipart(res);
 	if (res->status == 200) {
 		g->first = 0;
 		g->last = (uint64_t)res->content_length - 1;
 		g->resumable = true;
-	} else if (res->status == 206 && !is_multipart(res)) {
+	} else if (res->status == 206 && !g->several_ranges) {
 		g->resumable = content_range_parse(headers_get_lit(&res->headers, "Content-Range"),
 						   &g->first, &g->last) == 0;
 	}
@@ -381,34 +386,69 @@ waits static int resume_at(struct getter *g, const struct node *node, const stru
 	return 1;
 }
 
-/* The source broke off: 0 when another took over, else the error. */
-waits static int resume(struct getter *g, int error)
+/* Tries servers that were not asked yet, then all once more: the one that broke off may be well
+ * again. */
+waits static int resume_elsewhere(struct getter *g)
 {
 	struct headers h;
 	struct node node;
 
+	resume_headers(g, &h);
+	for (unsigned round = 0; round < 2; round++) {
+		while (nodes_next(&g->nodes, &node)) {
+			int rc = resume_at(g, &node, &h);
+
+			if (rc != 0)
+				return rc < 0 ? rc : 0;
+		}
+		nodes_done(&g->nodes);
+		nodes_start(&g->nodes, g->backend, &g->target, NODES_FOR_READ);
+	}
+	return -EHOSTUNREACH;
+}
+
+/* Several ranges: what is missing is put together from new requests. */
+waits static int resume_ranges(struct getter *g)
+{
+	struct multirange m = {
+		.req = g->req,
+		.get = g->get,
+		.etag = g->etag,
+		.type = headers_get_lit(&g->res.headers, "Content-Type"),
+		.length = (uint64_t)g->body.left + g->given,
+		.given = g->given,
+	};
+
+	m.get.target = &g->target;
+	g->several_ranges = false;
+	return multirange_continue(&m, &g->res.body);
+}
+
+/* The source broke off: 0 when another took over, else the error. */
+waits static int resume(struct getter *g, int error)
+{
 	if (error == -ECANCELED)
 		return error;
-	node_failed(g->backend, g->node.dev, error, "reading a body");
+	if (g->node.dev)
+		node_failed(g->backend, g->node.dev, error, "reading a body");
+	g->node.dev = NULL;
 	body_close(g->res.body);
 	g->res.body = NULL;
 	exchange_end(TAKE(g->x));
-	if (!g->resumable)
+	if (!g->resumable && !g->several_ranges)
 		return error;
-	resume_headers(g, &h);
-	while (nodes_next(&g->nodes, &node)) {
-		int rc = resume_at(g, &node, &h);
+	g->attempts = g->first == g->stuck_at ? g->attempts + 1 : 0;
+	g->stuck_at = g->first;
+	if (g->attempts > ATTEMPTS_MAX)
+		return error;
+	int rc = g->resumable ? resume_elsewhere(g) : resume_ranges(g);
 
-		if (rc < 0)
-			return rc;
-		if (rc > 0) {
-			metric_add(&resumed, 1);
-			return 0;
-		}
-	}
-	log_error("GET %.*s: no replica could go on from byte %" PRIu64, STR(g->target.path),
-		  g->first);
-	return error;
+	if (rc == 0)
+		metric_add(&resumed, 1);
+	else if (rc != -ECANCELED)
+		log_error("GET %.*s: no replica could go on from byte %" PRIu64 " of its answer",
+			  STR(g->target.path), g->given);
+	return rc == 0 || rc == -ECANCELED ? rc : error;
 }
 
 waits static int getter_next(struct body *b, struct str *ret_chunk)
@@ -420,6 +460,7 @@ waits static int getter_next(struct body *b, struct str *ret_chunk)
 
 		if (rc > 0) {
 			g->first += ret_chunk->n;
+			g->given += ret_chunk->n;
 			if (b->left >= 0)
 				b->left -= (int64_t)ret_chunk->n;
 			return rc;

@@ -12,6 +12,7 @@ struct backend {
 	struct task_group probes;
 	struct affinity read, write;
 	uint64_t random;                /* state of the shuffle */
+	bool no_digests;                /* the last listing came from a server that knows none */
 };
 
 /* A server that failed lately. */

@@ -91,6 +91,14 @@ waits static void witness_run(void *arg)
 	}
 }
 
+static void witnesses_start(struct listing_run *run, struct task_group *g)
+{
+	for (unsigned i = 0; i < run->wanted; i++) {
+		run->witness[i].run = run;
+		task_spawn(g, "witness", witness_run, &run->witness[i]);
+	}
+}
+
 /* ---- raw rows of one replica, in order ---- */
 
 struct stream {
@@ -429,8 +437,12 @@ static bool agree(const struct listing_run *run, struct str digest)
 waits static int judge(struct listing_run *run)
 {
 	struct str digest = headers_get_lit(&run->res->headers, "X-Needletail-Digest");
+	struct backend *b = proxy_request(run->req)->proxy->backend;
 
-	if (run->res->status / 100 != 2 || !digest.n || !run->source.dev)
+	if (run->res->status / 100 != 2 || !run->source.dev)
+		return 0;
+	b->no_digests = digest.n == 0;
+	if (b->no_digests)
 		return 0;
 	if (is_deleted(run)) {
 		body_close(run->res->body);
@@ -483,15 +495,17 @@ int listing_get(struct request *req, const struct target *t, const struct header
 	while (run->claimed < run->primaries && !g.prefer)
 		if (!node_limited(b, run->primary[run->claimed++]))
 			g.prefer = run->primary[run->claimed - 1];
-	/* Any quorum of writers has a member among that many and the source. */
+	/* Any quorum of writers has a member among that many and the source. A foreign cluster is
+	 * not bothered with questions that it cannot answer. */
 	run->wanted = run->primaries - quorum_size(run->primaries);
+	bool ask = !b->no_digests;
 	TASK_GROUP(witnesses);
-	for (unsigned i = 0; i < run->wanted; i++) {
-		run->witness[i].run = run;
-		task_spawn(&witnesses, "witness", witness_run, &run->witness[i]);
-	}
+	if (ask)
+		witnesses_start(run, &witnesses);
 	int rc = backend_get(req, &g, res);
 
+	if (rc == 0 && !ask && headers_has(&res->headers, S("X-Needletail-Digest")))
+		witnesses_start(run, &witnesses);
 	if (rc == 0)
 		rc = task_group_join(&witnesses);
 	if (rc == 0)

@@ -18,6 +18,7 @@ static struct fake {
 	int status;                     /* 0: closes the connection without a word */
 	const char *header[4][2];
 	const char *body;
+	const char *multipart; /* the answer to a GET, status 206; then the server is gone */
 	size_t break_after;             /* closes after so many bytes of the body; 0: does not */
 	unsigned wait_ms;
 	int early;                      /* answers that before it reads the body; 0: 100 Continue */
@@ -97,7 +98,10 @@ static void answer_body(struct fake *f, struct request *req, struct response *re
 	uint64_t first = 0, last = body.n - 1;
 
 	res->status = f->status;
-	if (range.n && f->status == 200) {
+	if (f->multipart) {
+		body = str_from(f->multipart);
+		res->status = 206;
+	} else if (range.n && f->status == 200) {
 		struct str rest = str_skip(range, 6), a = str_cut(&rest, '-');
 
 		if (str_to_u64(a, &first) < 0 || (rest.n && str_to_u64(rest, &last) < 0))
@@ -143,7 +147,9 @@ waits static void fake_handle(void *arg, struct request *req, struct response *r
 		read_body(f, req);
 	for (size_t i = 0; i < ARRAY_LEN(f->header) && f->header[i][0]; i++)
 		headers_add(&res->headers, str_from(f->header[i][0]), str_from(f->header[i][1]));
-	if (f->body && (req->method == HTTP_GET || req->method == HTTP_HEAD))
+	if (f->multipart && f->requests > 1)
+		respond_status(res, 500);
+	else if ((f->body || f->multipart) && (req->method == HTTP_GET || req->method == HTTP_HEAD))
 		answer_body(f, req, res);
 	else
 		respond_status(res, f->status);
