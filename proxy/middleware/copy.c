@@ -264,6 +264,10 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		middleware_next(mw, req, res);
 		return;
 	}
+	if (is_put && str_eq(request_query_lit(req, "multipart-manifest"), S("put"))) {
+		respond_text(res, 405, "Multipart Manifest PUTs cannot be COPY requests");
+		return;
+	}
 	if (is_put && req->content_length > 0) {
 		respond_text(res, 400, "Copy requests require a zero byte body");
 		return;

@@ -1,5 +1,6 @@
 """Static large objects: ?multipart-manifest=put|get|delete, and what manifests answer."""
 import base64
+import hmac
 import http.client
 import json
 import re
@@ -266,6 +267,12 @@ def test_no_length(client, raw, container):
     raw.send("PUT %s/%s/o?multipart-manifest=put HTTP/1.1\r\nHost: x\r\nX-Auth-Token: %s\r\n\r\n"
              % (client.account, container, client.token))
     assert raw.response().status == 411
+
+
+def test_no_copies(client, container, segments):
+    res = client.put(container + "/o?multipart-manifest=put",
+                     headers={"X-Copy-From": segments + "/0"})
+    assert (res.status, res.text) == (405, "Multipart Manifest PUTs cannot be COPY requests")
 
 
 def test_reserved_header(client, container):
@@ -679,6 +686,32 @@ def test_public_by_referrer(client, anonymous, container, segments, slo):
         assert client.post(name, headers={"X-Container-Read": ".r:example.com"}).status == 204
     assert anonymous.get(path, headers={"Referer": "http://example.com/x"}).body == CONTENT
     assert anonymous.get(path).status == 401
+
+
+def temporary(client, path, key):
+    expires = int(time.time()) + 60
+    text = "GET\n%d\n%s" % (expires, path)
+    sig = hmac.new(key.encode(), text.encode(), "sha256").hexdigest()
+    return "%s?temp_url_sig=%s&temp_url_expires=%d" % (path, sig, expires)
+
+
+def test_temporary_urls_reach_as_far_as_their_key(client, anonymous, container, segments, slo):
+    """The container's key opens the manifest, but not segments in another container."""
+    path = "%s/%s" % (client.account, slo)
+    assert client.post(container, headers={"X-Container-Meta-Temp-URL-Key": "k"}).status == 204
+    assert anonymous.get(temporary(client, path, "k")).status == 409
+    assert put(client, container + "/in", [{"path": container + "/x"}]).status == 400
+    assert client.put(container + "/x", body=b"here").status == 201
+    assert put(client, container + "/in", [{"path": container + "/x"}]).status == 201
+    inside = "%s/%s/in" % (client.account, container)
+    assert anonymous.get(temporary(client, inside, "k")).body == b"here"
+    key = "X-Account-Meta-Temp-URL-Key"
+    old = client.head("").headers.get(key, "")
+    try:
+        assert client.post("", headers={key: "account"}).status == 204
+        assert anonymous.get(temporary(client, path, "account")).body == CONTENT
+    finally:
+        client.post("", headers={key: old})
 
 
 # ---- size and speed ----
