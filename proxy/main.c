@@ -6,7 +6,7 @@
 #include "lib/log/log.h"
 #include "lib/net/tls.h"
 #include "proxy/backend/backend.h"
-#include "proxy/identity/token.h"
+#include "proxy/identity/identity.h"
 #include "proxy/info.h"
 #include "proxy/pipeline.h"
 #include "proxy/proxy_conf.h"
@@ -17,7 +17,7 @@
 static struct {
 	struct cluster cluster;
 	struct proxy proxy;
-	struct http_server *server;
+	struct http_server *server, *identity_server;   /* the latter: a port of its own, or NULL */
 	struct tls_server *tls;
 	struct task_group background;
 	struct fault reload_fault;
@@ -58,6 +58,11 @@ static bool address(struct daemon *d, unsigned i, struct daemon_address *ret)
 		.port = (unsigned)proxy_conf.bind_port,
 		.set_by = "[proxy] bind_port",
 	};
+	if (i == 1 && identity_conf.bind_port) {
+		ret->port = (unsigned)identity_conf.bind_port;
+		ret->set_by = "[keystone] bind_port";
+		return true;
+	}
 	return i == 0;
 }
 
@@ -167,7 +172,12 @@ static int start_server(struct proxy *p, struct fault *why)
 			return rc;
 		o.tls = self.tls;
 	}
-	return http_server_start(&o, &self.server, why);
+	int rc = http_server_start(&o, &self.server, why);
+
+	o.port = (unsigned)identity_conf.bind_port;
+	if (rc == 0 && o.port)
+		rc = http_server_start(&o, &self.identity_server, why);
+	return rc;
 }
 
 /* ---- the worker ---- */
@@ -224,6 +234,8 @@ waits static void worker_stop(struct daemon *d, uint64_t grace_ms)
 	uint64_t began = clock_mono_ms();
 
 	(void)d;
+	if (self.identity_server)
+		http_server_stop(self.identity_server, grace_ms / 2);
 	if (self.server)
 		http_server_stop(self.server, grace_ms);
 	uint64_t spent = clock_mono_ms() - began;

@@ -21,6 +21,7 @@ static const struct middleware_kind *const order[] = {
 	&middleware_tempurl,
 	&middleware_formpost,
 	&middleware_ratelimit,
+	&middleware_keystone,
 	&middleware_tempauth,
 	&middleware_read_only,
 	&middleware_etag_quoter,
@@ -29,6 +30,7 @@ static const struct middleware_kind *const order[] = {
 	&middleware_account_quotas,
 	&middleware_slo,
 	&middleware_dlo,
+	&middleware_symlink,
 	&proxy_app,
 };
 static const struct middleware_kind *const inner = &middleware_listing_formats;

@@ -49,6 +49,7 @@ struct proxy_request {
 	void *authorize_arg;
 	struct str acl;
 	bool authorize_override;        /* a middleware has decided already (temporary URLs) */
+	bool identified;                /* a middleware knows the caller and has set authorize */
 	bool swift_owner;               /* sees and sets privileged headers */
 	bool reseller_request;          /* from a reseller admin */
 	struct str user_id;             /* who is logged in: "account:user" or an id */

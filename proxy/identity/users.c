@@ -97,6 +97,26 @@ void users_free(struct users *u)
 	free(u);
 }
 
+struct each {
+	void (*fn)(void *arg, const struct user *user);
+	void *arg;
+};
+
+static void each_one(void *arg, struct str key, void *value)
+{
+	const struct each *each = arg;
+
+	(void)key;
+	each->fn(each->arg, value);
+}
+
+void users_each(const struct users *u, void (*fn)(void *arg, const struct user *user), void *arg)
+{
+	struct each each = { fn, arg };
+
+	map_each(u->by_id, each_one, &each);
+}
+
 const struct user *users_find(const struct users *u, struct str id)
 {
 	return map_peek(u->by_id, id);

@@ -17,6 +17,7 @@ struct users;
  * key and line. */
 int users_new(const struct conf_pairs *pairs, struct users **ret, struct fault *why);
 void users_free(struct users *u);
+void users_each(const struct users *u, void (*fn)(void *arg, const struct user *user), void *arg);
 /* NULL when there is none. */
 const struct user *users_find(const struct users *u, struct str id);
 /* Compares the key in constant time; also spends that time when there is no such user. NULL:

@@ -20,6 +20,8 @@ extern const struct middleware_kind middleware_domain_remap;
 extern const struct middleware_kind middleware_ratelimit;
 extern const struct middleware_kind middleware_slo;
 extern const struct middleware_kind middleware_dlo;
+extern const struct middleware_kind middleware_symlink;
 extern const struct middleware_kind middleware_bulk;
 extern const struct middleware_kind middleware_recursive_delete;
 extern const struct middleware_kind middleware_formpost;
+extern const struct middleware_kind middleware_keystone;

@@ -22,6 +22,12 @@ struct tempauth_conf {
 static struct tempauth_conf conf;
 static struct tempauth_prefixes prefixes;
 static struct users *table;
+
+const struct users *tempauth_users(void)
+{
+	return table;
+}
+
 static const struct conf_option options[] = {
 	OPT_LIST(struct tempauth_conf, reseller_prefix, "AUTH",
 		 "Prefixes of the accounts that this answers for, '_' is added; '' is the empty "
@@ -252,7 +258,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	struct proxy_request *p = proxy_request(req);
 	struct str auth_prefix = str_from(conf.auth_prefix);
 
-	if (p->authorize_override) {
+	if (p->authorize_override || p->identified) {
 		middleware_next(mw, req, res);
 		return;
 	}

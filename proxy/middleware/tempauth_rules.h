@@ -1,4 +1,5 @@
-/* The rules by which tempauth decides (Swift's TempAuth.authorize), apart from tokens and logging in. */
+/* The rules by which tempauth decides (Swift's TempAuth.authorize), apart from tokens and logging
+ * in. */
 #pragma once
 #include "lib/conf/conf.h"
 #include "proxy/proxy.h"
@@ -18,6 +19,11 @@ int tempauth_prefix_of(const struct tempauth_prefixes *p, struct str account);
 struct tempauth_caller {
 	struct str groups;              /* comma-separated; absent: anonymous */
 };
-/* 0 (allowed; sets swift_owner on the request), -EACCES, or -EINVAL (bad account ACL header, reason in why). */
+/* 0 (allowed; sets swift_owner on the request), -EACCES, or -EINVAL (bad account ACL header, reason
+ * in why). */
 int tempauth_decide(const struct tempauth_prefixes *p, const struct tempauth_caller *caller,
 		    struct request *req, struct fault *why);
+
+/* The users of [tempauth], for the identity service; NULL before the middleware was started. */
+struct users;
+const struct users *tempauth_users(void);

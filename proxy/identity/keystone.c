@@ -1,0 +1,292 @@
+/* The middleware of the identity service: Keystone's paths on the proxy's ports, and Keystone's
+ * tokens on the Swift API. */
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "proxy/identity/identity.h"
+#include "proxy/middleware/kinds.h"
+
+static struct identity self;
+
+static const char updated[] = "2020-04-07T00:00:00Z";
+
+/* ---- answers ---- */
+
+void ident_respond(struct ident_call *c, int status, json_t *doc)
+{
+	assert(doc);
+	respond(c->res, status, S("application/json"), json_text_of(c->req->arena, doc));
+	json_decref(doc);
+}
+
+void ident_no_content(struct ident_call *c)
+{
+	c->res->status = 204;
+	c->res->content_length = 0;
+}
+
+void ident_error(struct ident_call *c, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct str text = arena_vprintf(c->req->arena, fmt, ap);
+	va_end(ap);
+	ident_respond(c, status,
+		      json_pack("{s:{s:i, s:o, s:o}}", "error", "code", status, "message",
+				json_of(text), "title", json_of(http_reason(status))));
+	if (status == 401)
+		headers_setf(&c->res->headers, S("WWW-Authenticate"), "Keystone uri=\"%.*s\"",
+			     STR(ident_base(c->req)));
+}
+
+void ident_unauthorized(struct ident_call *c)
+{
+	ident_error(c, 401, "The request you have made requires authentication.");
+}
+
+void ident_not_found(struct ident_call *c, const char *what, struct str id)
+{
+	ident_error(c, 404, "Could not find %s: %.*s.", what, STR(id));
+}
+
+struct str ident_base(const struct request *req)
+{
+	struct str host = headers_get_lit(&req->headers, "X-Forwarded-Host");
+	struct str scheme = headers_get_lit(&req->headers, "X-Forwarded-Proto");
+
+	if (!host.n)
+		host = headers_get_lit(&req->headers, "Host");
+	return arena_printf(req->arena, "%.*s://%.*s", STR(scheme.n ? scheme : req->scheme),
+			    STR(host.n ? host : S("127.0.0.1")));
+}
+
+json_t *ident_view(const struct ident_call *c, enum record_kind kind, const json_t *doc)
+{
+	struct str base = ident_base(c->req);
+	json_t *view = json_object(), *value;
+	const char *key;
+
+	json_object_foreach((json_t *)doc, key, value)
+		if (*key != '_')
+			json_object_set(view, key, value);
+	struct str owner = kind == RECORD_CREDENTIAL ? json_str(doc, "user_id") : STR_NONE;
+	struct str self_url = arena_printf(c->req->arena, "%.*s/v3/%s%.*s%s%s/%.*s", STR(base),
+					   owner.n ? "users/" : "", STR(owner),
+					   owner.n ? "/" : "", record_plurals[kind],
+					   STR(json_str(doc, "id")));
+
+	json_object_set_new(view, "links", json_pack("{s:o}", "self", json_of(self_url)));
+	return view;
+}
+
+void ident_respond_list(struct ident_call *c, const char *plural, json_t *list)
+{
+	struct str url = arena_printf(c->req->arena, "%.*s%.*s", STR(ident_base(c->req)),
+				      STR(c->req->target));
+
+	ident_respond(c, 200,
+		      json_pack("{s:o, s:{s:n, s:o, s:n}}", plural, list, "links", "next", "self",
+				json_of(url), "previous"));
+}
+
+/* ---- who asks ---- */
+
+bool ident_need_login(struct ident_call *c)
+{
+	struct str text = headers_get_lit(&c->req->headers, "X-Auth-Token");
+
+	if (session_open(c->id, c->req->arena, text, &c->session) < 0) {
+		ident_unauthorized(c);
+		return false;
+	}
+	c->roles = session_roles(c->id, &c->session);
+	c->admin = roles_have(c->roles, S("admin"));
+	return true;
+}
+
+bool ident_need_admin(struct ident_call *c)
+{
+	if (!ident_need_login(c))
+		return false;
+	if (!c->admin)
+		ident_error(c, 403,
+			    "You are not authorized to perform the requested action.");
+	return c->admin;
+}
+
+json_t *ident_body(struct ident_call *c)
+{
+	enum { BODY_MAX = 256 * KIB };
+	CLEANUP(buf_done) struct buf text = BUF(BODY_MAX);
+	int rc = body_read_all(c->req->body, &text);
+
+	if (rc == -EFBIG) {
+		ident_error(c, 413, "Request is too large.");
+		return NULL;
+	}
+	if (rc < 0) {
+		proxy_respond_error(c->req, c->res, rc);
+		return NULL;
+	}
+	json_t *doc = json_text_parse(buf_str(&text));
+
+	if (!json_is_object(doc)) {
+		ident_error(c, 400,
+			    "Expecting to find valid JSON object in request body. The server "
+			    "could not comply with the request since it is either malformed or "
+			    "otherwise incorrect. The client is assumed to be in error.");
+		json_decref(doc);
+		return NULL;
+	}
+	return doc;
+}
+
+/* ---- versions ---- */
+
+static json_t *version_doc(const struct request *req, const char *id, const char *path,
+			   const char *status)
+{
+	struct str url = arena_printf(req->arena, "%.*s%s", STR(ident_base(req)), path);
+	const char *type = path[2] == '3' ? "application/vnd.openstack.identity-v3+json" :
+					    "application/vnd.openstack.identity-v2.0+json";
+
+	return json_pack("{s:s, s:s, s:s, s:[{s:s, s:o}], s:[{s:s, s:s}]}", "id", id, "status",
+			 status, "updated", updated, "links", "rel", "self", "href", json_of(url),
+			 "media-types", "base", "application/json", "type", type);
+}
+
+static void versions(struct ident_call *c)
+{
+	ident_respond(c, 300,
+		      json_pack("{s:{s:[o, o]}}", "versions", "values",
+				version_doc(c->req, "v3.14", "/v3/", "stable"),
+				version_doc(c->req, "v2.0", "/v2.0/", "deprecated")));
+	headers_setf(&c->res->headers, S("Location"), "%.*s/v3/", STR(ident_base(c->req)));
+}
+
+/* ---- routing ---- */
+
+static void split(struct ident_call *c, struct str path)
+{
+	struct str part;
+
+	while (path.n && c->parts < IDENTITY_PARTS_MAX) {
+		part = str_cut(&path, '/');
+		if (part.n)
+			c->part[c->parts++] = percent_decode(c->req->arena, part);
+	}
+}
+
+static bool reads(const struct request *req)
+{
+	return req->method == HTTP_GET || req->method == HTTP_HEAD;
+}
+
+waits static void route_v3(struct ident_call *c)
+{
+	if (c->parts == 0 && reads(c->req))
+		ident_respond(c, 200,
+			      json_pack("{s:o}", "version",
+					version_doc(c->req, "v3.14", "/v3/", "stable")));
+	else if (c->parts == 2 && str_eq(c->part[0], S("auth")) &&
+		 str_eq(c->part[1], S("tokens")))
+		ident_tokens(c);
+	else if (c->parts == 2 && str_eq(c->part[0], S("auth")) && reads(c->req))
+		ident_auth_lists(c);
+	else
+		ident_v3(c);
+}
+
+waits static void route_v2(struct ident_call *c)
+{
+	if (c->parts == 0 && reads(c->req))
+		ident_respond(c, 200,
+			      json_pack("{s:o}", "version",
+					version_doc(c->req, "v2.0", "/v2.0/", "deprecated")));
+	else
+		ident_v2(c);
+}
+
+static bool is_below(struct str path, struct str root)
+{
+	return str_starts(path, root) && (path.n == root.n || path.p[root.n] == '/');
+}
+
+/* Whether the path is the identity service's: then it was answered. */
+waits static bool serve(struct request *req, struct response *res)
+{
+	struct ident_call c = { .id = &self, .req = req, .res = res };
+
+	if (is_below(req->path, S("/v3"))) {
+		split(&c, str_skip(req->path, 3));
+		route_v3(&c);
+	} else if (is_below(req->path, S("/v2.0"))) {
+		split(&c, str_skip(req->path, 5));
+		route_v2(&c);
+	} else if (str_eq(req->path, S("/")) && reads(req)) {
+		versions(&c);
+	} else {
+		return false;
+	}
+	json_decref(c.roles);
+	headers_set(&res->headers, S("Vary"), S("X-Auth-Token"));
+	return true;
+}
+
+/* A Keystone token on the Swift API: false when it is not good and 401 was answered. */
+static bool identify(struct request *req, struct response *res)
+{
+	struct proxy_request *p = proxy_request(req);
+	struct str text = headers_get_lit(&req->headers, "X-Auth-Token");
+	struct session s;
+
+	if (!text.n)
+		text = headers_get_lit(&req->headers, "X-Storage-Token");
+	if (!session_is_token(text))
+		return true;
+	if (session_open(&self, req->arena, text, &s) < 0) {
+		respond_status(res, 401);
+		headers_setf(&res->headers, S("Www-Authenticate"), "Swift realm=\"%.*s\"",
+			     STR(p->path.account.n ? p->path.account : S("unknown")));
+		return false;
+	}
+	p->token = text;
+	identity_authorize(&self, req, &s);
+	return true;
+}
+
+waits static void handle(struct middleware *mw, struct request *req, struct response *res)
+{
+	if (!self.records) {
+		/* Not in start: the users of [tempauth] are known only when it has started. */
+		self.records = records_new();
+		identity_load_base(&self);
+	}
+	if (proxy_request(req)->authorize_override) {
+		middleware_next(mw, req, res);
+		return;
+	}
+	if (!proxy_request(req)->subrequest && serve(req, res))
+		return;
+	if (identify(req, res))
+		middleware_next(mw, req, res);
+}
+
+static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
+{
+	(void)mw, (void)why;
+	self.proxy = proxy;
+	return 0;
+}
+
+static void stop(struct middleware *mw)
+{
+	(void)mw;
+	records_free(self.records);
+	self.records = NULL;
+}
+
+const struct middleware_kind middleware_keystone = {
+	.name = "keystone", .section = &identity_section, .start = start, .stop = stop,
+	.handle = handle,
+};

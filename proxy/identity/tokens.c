@@ -1,0 +1,242 @@
+/* /v3/auth/tokens: logging in, checking and revoking; /v3/auth/catalog, projects, domains. */
+#include "lib/base/clock.h"
+#include "proxy/identity/identity.h"
+
+json_t *ident_reference(const struct ident_call *c, enum record_kind kind, struct str id)
+{
+	const json_t *doc = records_get(c->id->records, kind, id);
+	struct str domain = json_str(doc, "domain_id");
+	const json_t *domain_doc = records_get(c->id->records, RECORD_DOMAIN, domain);
+
+	return json_pack("{s:o, s:o, s:{s:o, s:o}}", "id", json_of(id), "name",
+			 json_of(json_str(doc, "name")), "domain", "id", json_of(domain), "name",
+			 json_of(json_str(domain_doc, "name")));
+}
+
+static json_t *time_of(int64_t us)
+{
+	char text[ISO_DATE_SIZE + 1];
+
+	clock_iso_us(us, text);
+	text[ISO_DATE_SIZE - 1] = 'Z';
+	text[ISO_DATE_SIZE] = 0;
+	return json_string(text);
+}
+
+static json_t *words(struct str text)
+{
+	json_t *list = json_array();
+	struct str rest = text, item;
+
+	while (text.n && (item = str_cut(&rest, ',')).p)
+		json_array_append_new(list, json_of(item));
+	return list;
+}
+
+static void add_scope(const struct ident_call *c, const struct session *s, json_t *t, bool catalog)
+{
+	struct str project = session_project(s), rest = s->target;
+	json_t *list = json_array(), *roles = session_roles(c->id, s), *role;
+	size_t i;
+
+	json_array_foreach(roles, i, role)
+		json_array_append_new(list, json_pack("{s:O, s:O}", "id",
+						      json_object_get(role, "id"), "name",
+						      json_object_get(role, "name")));
+	json_decref(roles);
+	json_object_set_new(t, "roles", list);
+	if (project.p) {
+		json_object_set_new(t, "project", ident_reference(c, RECORD_PROJECT, project));
+		json_object_set_new(t, "is_domain", json_false());
+	} else if (str_eq(str_cut(&rest, '/'), S("domain"))) {
+		const json_t *doc = records_get(c->id->records, RECORD_DOMAIN, rest);
+
+		json_object_set_new(t, "domain",
+				    json_pack("{s:o, s:o}", "id", json_of(rest), "name",
+					      json_of(json_str(doc, "name"))));
+	} else {
+		json_object_set_new(t, "system", json_pack("{s:b}", "all", 1));
+	}
+	if (catalog)
+		json_object_set_new(t, "catalog", ident_catalog(c, project));
+}
+
+static void add_credential(const struct ident_call *c, const struct session *s, json_t *t)
+{
+	const json_t *doc = records_get(c->id->records, RECORD_CREDENTIAL, s->credential);
+
+	if (doc)
+		json_object_set_new(t, "application_credential",
+				    json_pack("{s:O, s:O, s:b}", "id", json_object_get(doc, "id"),
+					      "name", json_object_get(doc, "name"), "restricted",
+					      !json_is_true(json_object_get(doc,
+									    "unrestricted"))));
+}
+
+json_t *ident_token_doc(const struct ident_call *c, const struct session *s, bool catalog)
+{
+	json_t *user = ident_reference(c, RECORD_USER, s->user), *audit = json_array();
+	json_t *t = json_object();
+
+	json_object_set_new(user, "password_expires_at", json_null());
+	json_array_append_new(audit, json_of(s->audit));
+	if (s->parent_audit.n)
+		json_array_append_new(audit, json_of(s->parent_audit));
+	json_object_set_new(t, "methods", words(s->methods));
+	json_object_set_new(t, "user", user);
+	json_object_set_new(t, "audit_ids", audit);
+	json_object_set_new(t, "issued_at", time_of(s->issued_us));
+	json_object_set_new(t, "expires_at", time_of(s->expires * 1000000));
+	if (s->target.n)
+		add_scope(c, s, t, catalog);
+	if (s->credential.n)
+		add_credential(c, s, t);
+	return json_pack("{s:o}", "token", t);
+}
+
+static bool wants_catalog(const struct request *req)
+{
+	return !request_has_query(req, S("nocatalog"));
+}
+
+waits static void log_in(struct ident_call *c)
+{
+	AUTO(json_text) doc = ident_body(c);
+	struct session s;
+	struct login l;
+	struct fault why;
+
+	if (!doc)
+		return;
+	int rc = login_parse(doc, &l, &why);
+
+	if (rc == -EINVAL) {
+		ident_error(c, 400, "%s", why.text);
+		return;
+	}
+	if (rc == 0)
+		rc = login_check(c->id, c->req->arena, &l, &s);
+	if (rc < 0) {
+		ident_unauthorized(c);
+		return;
+	}
+	c->session = s;
+	ident_respond(c, 201, ident_token_doc(c, &s, wants_catalog(c->req)));
+	headers_set(&c->res->headers, S("X-Subject-Token"),
+		    session_seal(c->req->arena, c->id->proxy, &s));
+}
+
+/* The token that is asked about: its user's own, or anybody's for an admin. */
+static bool subject(struct ident_call *c, struct session *ret)
+{
+	struct str text = headers_get_lit(&c->req->headers, "X-Subject-Token");
+
+	if (!ident_need_login(c))
+		return false;
+	if (session_open(c->id, c->req->arena, text, ret) < 0) {
+		ident_error(c, 404, "Could not find token.");
+		return false;
+	}
+	if (!c->admin && !roles_have(c->roles, S("service")) &&
+	    !str_eq(ret->user, c->session.user)) {
+		ident_error(c, 403, "You are not authorized to perform the requested action.");
+		return false;
+	}
+	return true;
+}
+
+void ident_revoke(struct ident_call *c, const struct session *s)
+{
+	records_put(c->id->records, RECORD_REVOCATION, s->audit,
+		    json_pack("{s:o, s:I}", "id", json_of(s->audit), "expires",
+			      (json_int_t)s->expires));
+	ident_no_content(c);
+}
+
+void ident_tokens(struct ident_call *c)
+{
+	struct session s;
+
+	switch (c->req->method) {
+	case HTTP_POST:
+		log_in(c);
+		break;
+	case HTTP_GET:
+	case HTTP_HEAD:
+		if (!subject(c, &s))
+			break;
+		ident_respond(c, 200, ident_token_doc(c, &s, wants_catalog(c->req)));
+		headers_set(&c->res->headers, S("X-Subject-Token"),
+			    headers_get_lit(&c->req->headers, "X-Subject-Token"));
+		break;
+	case HTTP_DELETE:
+		if (subject(c, &s))
+			ident_revoke(c, &s);
+		break;
+	default:
+		ident_error(c, 405, "The method is not allowed for the requested URL.");
+	}
+}
+
+/* ---- what a token may see ---- */
+
+json_t *ident_targets(const struct ident_call *c, struct str user, struct str prefix,
+		      enum record_kind kind)
+{
+	json_t *list = json_array(), *actors = json_pack("[o]", json_of(user)), *v, *w, *known;
+	size_t i, j, k;
+
+	json_array_foreach(records_groups(c->id->records, user), i, v)
+		json_array_append(actors, v);
+	json_array_foreach(actors, i, v) {
+		struct str actor = str_from(json_string_value(v));
+
+		json_array_foreach(records_targets(c->id->records, actor), j, w) {
+			struct str target = str_from(json_string_value(w));
+			bool have = !str_starts(target, prefix) ||
+				    !identity_target_enabled(c->id, target);
+			struct str id = str_skip(target, prefix.n < target.n ? prefix.n : 0);
+
+			json_array_foreach(list, k, known)
+				have |= str_eq(json_str(known, "id"), id);
+			if (!have)
+				json_array_append_new(
+					list, ident_view(c, kind,
+							 records_get(c->id->records, kind, id)));
+		}
+	}
+	json_decref(actors);
+	return list;
+}
+
+void ident_auth_lists(struct ident_call *c)
+{
+	struct str what = c->part[1];
+
+	if (!ident_need_login(c))
+		return;
+	if (str_eq(what, S("catalog"))) {
+		if (c->session.target.n)
+			ident_respond_list(c, "catalog",
+					   ident_catalog(c, session_project(&c->session)));
+		else
+			ident_error(c, 403, "The token has no scope.");
+	} else if (str_eq(what, S("projects"))) {
+		ident_respond_list(c, "projects",
+				   ident_targets(c, c->session.user, S("project/"),
+						 RECORD_PROJECT));
+	} else if (str_eq(what, S("domains"))) {
+		ident_respond_list(c, "domains",
+				   ident_targets(c, c->session.user, S("domain/"),
+						 RECORD_DOMAIN));
+	} else if (str_eq(what, S("system"))) {
+		AUTO(json_text) roles = identity_roles(c->id, c->session.user, S("system/all"));
+		json_t *list = json_array();
+
+		if (json_array_size(roles))
+			json_array_append_new(list, json_pack("{s:b}", "all", 1));
+		ident_respond_list(c, "system", list);
+	} else {
+		ident_error(c, 404, "The resource could not be found.");
+	}
+}
