@@ -318,7 +318,7 @@ def test_cors(client, container):
 
 
 def test_paths_that_name_nothing(cluster, anonymous):
-    for path, status in (("/", 404), ("//", 404), ("/v1", 412), ("/v1/", 412), ("/v1//c", 404),
+    for path, status in (("//", 404), ("/v1", 412), ("/v1/", 412), ("/v1//c", 404),
                          ("/v2/a", 400), ("/v1/a/%ff", 412)):
         res = anonymous.get(path)
         assert res.status in (status, 401), (path, res)
