@@ -13,10 +13,12 @@
 static bool is_quota_header(struct str name)
 {
 	return str_ieq(name, META) || str_istarts(name, PUBLIC) ||
-	       str_ieq(name, S("X-Remove-Account-Meta-Quota-Bytes")) || str_istarts(name, S("X-Remove-Account-Quota-"));
+	       str_ieq(name, S("X-Remove-Account-Meta-Quota-Bytes")) ||
+	       str_istarts(name, S("X-Remove-Account-Quota-"));
 }
 
-/* X-Account-Quota-* becomes system metadata; removals become empty values. 0, or -EINVAL/-EPERM answered. */
+/* X-Account-Quota-* becomes system metadata; removals become empty values. 0, or -EINVAL/-EPERM
+ * answered. */
 static int take_headers(struct request *req, struct response *res)
 {
 	bool reseller = proxy_request(req)->reseller_request;
@@ -37,10 +39,13 @@ static int take_headers(struct request *req, struct response *res)
 			respond_status(res, 400);
 			return -EINVAL;
 		}
-		struct str rest = str_skip(h.name, removes ? sizeof "X-Remove-Account-Quota-" - 1 : PUBLIC.n);
+		struct str rest =
+			str_skip(h.name, removes ? sizeof "X-Remove-Account-Quota-" - 1 : PUBLIC.n);
 
-		if (str_istarts(h.name, PUBLIC) || str_istarts(h.name, S("X-Remove-Account-Quota-")))
-			headers_add(&req->headers, arena_printf(req->arena, "%.*s%.*s", STR(SYSMETA), STR(rest)),
+		if (str_istarts(h.name, PUBLIC) ||
+		    str_istarts(h.name, S("X-Remove-Account-Quota-")))
+			headers_add(&req->headers,
+				    arena_printf(req->arena, "%.*s%.*s", STR(SYSMETA), STR(rest)),
 				    removes ? S("") : h.value);
 	}
 	headers_remove_prefix(&req->headers, PUBLIC);
@@ -55,8 +60,10 @@ static void show_headers(struct request *req, struct response *res)
 		struct header h = res->headers.v[i];
 
 		if (str_istarts(h.name, SYSMETA))
-			headers_add(&res->headers, arena_printf(req->arena, "%.*s%.*s", STR(PUBLIC),
-								STR(str_skip(h.name, SYSMETA.n))), h.value);
+			headers_add(&res->headers,
+				    arena_printf(req->arena, "%.*s%.*s", STR(PUBLIC),
+						 STR(str_skip(h.name, SYSMETA.n))),
+				    h.value);
 	}
 }
 
@@ -109,10 +116,12 @@ waits static bool upload_fits(struct request *req)
 
 	if (info->status != 200)
 		return true;
-	if ((quota_of(&info->sysmeta, S("quota-bytes"), &quota) || quota_of(&info->meta, S("quota-bytes"), &quota)) &&
+	if ((quota_of(&info->sysmeta, S("quota-bytes"), &quota) ||
+	     quota_of(&info->meta, S("quota-bytes"), &quota)) &&
 	    !fits(req, info->bytes_used, quota, length))
 		return false;
-	return !quota_of(&info->sysmeta, S("quota-count"), &quota) || info->object_count + 1 <= quota;
+	return !quota_of(&info->sysmeta, S("quota-count"), &quota) ||
+	       info->object_count + 1 <= quota;
 }
 
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
@@ -120,9 +129,11 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	const struct proxy_request *p = proxy_request(req);
 	bool account = p->path.account.n && !p->path.container.p;
 
-	if (account && (req->method == HTTP_PUT || req->method == HTTP_POST) && take_headers(req, res) < 0)
+	if (account && (req->method == HTTP_PUT || req->method == HTTP_POST) &&
+	    take_headers(req, res) < 0)
 		return;
-	if (p->path.object.p && req->method == HTTP_PUT && !p->reseller_request && !upload_fits(req))
+	if (p->path.object.p && req->method == HTTP_PUT && !p->reseller_request &&
+	    !upload_fits(req))
 		refuse(req);
 	middleware_next(mw, req, res);
 	if (account)
@@ -136,4 +147,6 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 	return 0;
 }
 
-const struct middleware_kind middleware_account_quotas = { .name = "account_quotas", .start = start, .handle = handle };
+const struct middleware_kind middleware_account_quotas = { .name = "account_quotas",
+							   .start = start,
+							   .handle = handle };

@@ -26,7 +26,8 @@ static const struct conf_section section = {
 
 enum { RANDOM_HEX = 21, EXTRA_MAX = 32 };
 
-/* "tx" + 21 hex digits + "-" + the time in 10 hex digits + suffix (common/utils generate_trans_id). */
+/* "tx" + 21 hex digits + "-" + the time in 10 hex digits + suffix
+ * (common/utils generate_trans_id). */
 static struct str new_trans_id(struct request *req)
 {
 	struct str extra = str_head(headers_get_lit(&req->headers, "X-Trans-Id-Extra"), EXTRA_MAX);
@@ -36,8 +37,9 @@ static struct str new_trans_id(struct request *req)
 	random_bytes(bytes, sizeof bytes);
 	hex_encode(bytes, sizeof bytes, hex);
 	return arena_printf(req->arena, "tx%.*s-%010" PRIx64 "%s%s%.*s", RANDOM_HEX, hex,
-			    (uint64_t)clock_wall_s(), conf.trans_id_suffix ? conf.trans_id_suffix : "",
-			    extra.n ? "-" : "", STR(extra));
+			    (uint64_t)clock_wall_s(),
+			    conf.trans_id_suffix ? conf.trans_id_suffix : "", extra.n ? "-" : "",
+			    STR(extra));
 }
 
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
@@ -46,13 +48,14 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	task_set_trans_id(req->trans_id);
 	middleware_next(mw, req, res);
 	if (res->status == 0) {
-		log_error("%s %.*s was not answered", http_method_name(req->method), STR(req->path));
+		log_error("%s %.*s was not answered", http_method_name(req->method),
+			  STR(req->path));
 		respond_text(res, 500, "An error occurred");
 	}
 	headers_add_ref(&res->headers, S("X-Trans-Id"), req->trans_id);
 	headers_add_ref(&res->headers, S("X-Openstack-Request-Id"), req->trans_id);
 }
 
-
-const struct middleware_kind middleware_catch_errors = { .name = "catch_errors", .section = &section, .handle = handle,
-	.required = true };
+const struct middleware_kind middleware_catch_errors = {
+	.name = "catch_errors", .section = &section, .handle = handle, .required = true
+};

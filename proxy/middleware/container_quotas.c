@@ -1,5 +1,5 @@
-/* Quotas that a container's owner sets: X-Container-Meta-Quota-Bytes and -Count. They hold for chunked
- * uploads too. Swift: common/middleware/container_quotas.py */
+/* Quotas that a container's owner sets: X-Container-Meta-Quota-Bytes and -Count. They hold for
+ * chunked uploads too. Swift: common/middleware/container_quotas.py */
 #include "proxy/middleware/kinds.h"
 #include "proxy/middleware/limited_body.h"
 
@@ -53,7 +53,8 @@ waits static bool upload_fits(struct request *req, struct response *res)
 		if (req->chunked)
 			req->body = body_limited(req->arena, req->body, quota - info->bytes_used);
 	}
-	if (str_to_u64(headers_get_lit(&info->meta, "quota-count"), &quota) == 0 && info->object_count + 1 > quota) {
+	if (str_to_u64(headers_get_lit(&info->meta, "quota-count"), &quota) == 0 &&
+	    info->object_count + 1 > quota) {
 		refuse(req, res, info);
 		return false;
 	}
@@ -65,7 +66,8 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	const struct swift_path *p = &proxy_request(req)->path;
 	bool container = p->container.n && !p->object.p;
 
-	if (container && (req->method == HTTP_PUT || req->method == HTTP_POST) && !headers_are_good(req, res))
+	if (container && (req->method == HTTP_PUT || req->method == HTTP_POST) &&
+	    !headers_are_good(req, res))
 		return;
 	if (p->object.p && req->method == HTTP_PUT && !upload_fits(req, res))
 		return;

@@ -1,4 +1,5 @@
-/* /crossdomain.xml, the policy file of Flash-style plug-ins. Swift: common/middleware/crossdomain.py */
+/* /crossdomain.xml, the policy file of Flash-style plug-ins. Swift:
+ * common/middleware/crossdomain.py */
 #include "proxy/middleware/kinds.h"
 
 #include <jansson.h>
@@ -9,7 +10,8 @@ struct crossdomain_conf {
 
 static struct crossdomain_conf conf;
 static const struct conf_option options[] = {
-	OPT_STR(struct crossdomain_conf, cross_domain_policy, "<allow-access-from domain=\"*\" secure=\"false\" />",
+	OPT_STR(struct crossdomain_conf, cross_domain_policy,
+		"<allow-access-from domain=\"*\" secure=\"false\" />",
 		"What stands in the policy file."),
 	OPT_END,
 };
@@ -32,7 +34,8 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 			     "<?xml version=\"1.0\"?>\n"
 			     "<!DOCTYPE cross-domain-policy SYSTEM "
 			     "\"http://www.adobe.com/xml/dtds/cross-domain-policy.dtd\" >\n"
-			     "<cross-domain-policy>\n%s\n</cross-domain-policy>", conf.cross_domain_policy));
+			     "<cross-domain-policy>\n%s\n</cross-domain-policy>",
+			     conf.cross_domain_policy));
 }
 
 static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)

@@ -12,10 +12,14 @@ struct domain_remap_conf {
 
 static struct domain_remap_conf conf;
 static const struct conf_option options[] = {
-	OPT_LIST(struct domain_remap_conf, storage_domain, "", "Domains whose hosts are remapped; none: off."),
-	OPT_STR(struct domain_remap_conf, path_root, "v1", "First part of the paths that are made."),
-	OPT_LIST(struct domain_remap_conf, reseller_prefixes, "AUTH", "Account prefixes that hosts may write in any case."),
-	OPT_STR(struct domain_remap_conf, default_reseller_prefix, NULL, "Prefix for accounts that have none of these."),
+	OPT_LIST(struct domain_remap_conf, storage_domain, "",
+		 "Domains whose hosts are remapped; none: off."),
+	OPT_STR(struct domain_remap_conf, path_root, "v1",
+		"First part of the paths that are made."),
+	OPT_LIST(struct domain_remap_conf, reseller_prefixes, "AUTH",
+		 "Account prefixes that hosts may write in any case."),
+	OPT_STR(struct domain_remap_conf, default_reseller_prefix, NULL,
+		"Prefix for accounts that have none of these."),
 	OPT_BOOL(struct domain_remap_conf, mangle_client_paths, "false",
 		 "Drop a leading path_root from the client's path (for old clients)."),
 	OPT_END,
@@ -62,22 +66,26 @@ static struct str real_account(struct request *req, struct str account)
 		return account;
 	for (unsigned i = 0; i < conf.reseller_prefixes.count; i++)
 		if (str_ieq(prefix, conf.reseller_prefixes.items[i]))
-			return arena_printf(req->arena, "%.*s%.*s", STR(conf.reseller_prefixes.items[i]),
+			return arena_printf(req->arena, "%.*s%.*s",
+					    STR(conf.reseller_prefixes.items[i]),
 					    STR(str_skip(account, prefix.n)));
 	if (conf.default_reseller_prefix && *conf.default_reseller_prefix)
-		return arena_printf(req->arena, "%s_%.*s", conf.default_reseller_prefix, STR(account));
+		return arena_printf(req->arena, "%s_%.*s", conf.default_reseller_prefix,
+				    STR(account));
 	return STR_NONE;
 }
 
 static void rewrite(struct request *req, struct str account, struct str container)
 {
 	struct proxy_request *p = proxy_request(req);
-	struct str path = str_skip(req->path, 1), root = arena_printf(req->arena, "%s/", conf.path_root);
+	struct str path = str_skip(req->path, 1),
+		   root = arena_printf(req->arena, "%s/", conf.path_root);
 
-	if (conf.mangle_client_paths && (str_starts(path, root) || str_eq(path, str_head(root, root.n - 1))))
+	if (conf.mangle_client_paths &&
+	    (str_starts(path, root) || str_eq(path, str_head(root, root.n - 1))))
 		path = str_skip(path, root.n);
-	req->path = arena_printf(req->arena, "/%s/%.*s/%.*s%s%.*s", conf.path_root, STR(account), STR(container),
-				 container.n ? "/" : "", STR(path));
+	req->path = arena_printf(req->arena, "/%s/%.*s/%.*s%s%.*s", conf.path_root, STR(account),
+				 STR(container), container.n ? "/" : "", STR(path));
 	memset(&p->path, 0, sizeof p->path);
 	p->path_error = swift_path_parse(req->arena, req->path, &p->path);
 }
@@ -108,7 +116,8 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 	for (unsigned i = 0; i < conf.reseller_prefixes.count; i++)
 		json_array_append_new(prefixes, json_string(conf.reseller_prefixes.items[i].p));
 	json_object_set_new(info, "default_reseller_prefix",
-			    conf.default_reseller_prefix ? json_string(conf.default_reseller_prefix) : json_null());
+			    conf.default_reseller_prefix ? json_string(conf.default_reseller_prefix)
+							 : json_null());
 	json_object_set_new(info, "reseller_prefixes", prefixes);
 	if (conf.storage_domain.count)
 		json_object_set(proxy->info, "domain_remap", info);

@@ -10,7 +10,8 @@ struct etag_quoter_conf {
 
 static struct etag_quoter_conf conf;
 static const struct conf_option options[] = {
-	OPT_BOOL(struct etag_quoter_conf, enable_by_default, "false", "Quote the ETags of all objects."),
+	OPT_BOOL(struct etag_quoter_conf, enable_by_default, "false",
+		 "Quote the ETags of all objects."),
 	OPT_END,
 };
 static const struct conf_section section = {
@@ -29,9 +30,11 @@ static void rename_header(struct headers *h, struct str from, struct str to)
 }
 
 /* An account or container request: the public header is stored as system metadata. */
-waits static void handle_flag(struct middleware *mw, struct request *req, struct response *res, bool container)
+waits static void handle_flag(struct middleware *mw, struct request *req, struct response *res,
+			      bool container)
 {
-	struct str public = container ? S("X-Container-Rfc-Compliant-Etags") : S("X-Account-Rfc-Compliant-Etags");
+	struct str public = container ? S("X-Container-Rfc-Compliant-Etags")
+				      : S("X-Account-Rfc-Compliant-Etags");
 	struct str stored = container ? S("X-Container-Sysmeta-Rfc-Compliant-Etags") :
 					S("X-Account-Sysmeta-Rfc-Compliant-Etags");
 	struct str removal = container ? S("X-Remove-Container-Rfc-Compliant-Etags") :
@@ -41,7 +44,10 @@ waits static void handle_flag(struct middleware *mw, struct request *req, struct
 	if (headers_get(&req->headers, removal).n)
 		headers_set(&req->headers, stored, S(""));
 	else if (value.p)
-		headers_set(&req->headers, stored, value.n == 0 ? S("") : str_is_true(value) ? S("True") : S("False"));
+		headers_set(&req->headers, stored,
+			    value.n == 0         ? S("")
+			    : str_is_true(value) ? S("True")
+						 : S("False"));
 	middleware_next(mw, req, res);
 	rename_header(&res->headers, stored, public);
 }
@@ -53,7 +59,8 @@ waits static bool wants_quotes(struct request *req)
 	struct str flag = headers_get_lit(&info->sysmeta, "rfc-compliant-etags");
 
 	if (!flag.n)
-		flag = headers_get_lit(&proxy_account_info(req, p->account)->sysmeta, "rfc-compliant-etags");
+		flag = headers_get_lit(&proxy_account_info(req, p->account)->sysmeta,
+				       "rfc-compliant-etags");
 	return flag.n ? str_is_true(flag) : conf.enable_by_default;
 }
 
@@ -72,7 +79,8 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	middleware_next(mw, req, res);
 	struct str etag = headers_get_lit(&res->headers, "ETag");
 
-	if (!etag.n || str_starts(etag, S("\"")) || str_starts(etag, S("W/\"")) || !wants_quotes(req))
+	if (!etag.n || str_starts(etag, S("\"")) || str_starts(etag, S("W/\"")) ||
+	    !wants_quotes(req))
 		return;
 	headers_setf(&res->headers, S("ETag"), "\"%.*s\"", STR(etag));
 }
@@ -88,5 +96,9 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 }
 
 const struct middleware_kind middleware_etag_quoter = {
-	.name = "etag_quoter", .section = &section, .start = start, .handle = handle, .optional = true,
+	.name = "etag_quoter",
+	.section = &section,
+	.start = start,
+	.handle = handle,
+	.optional = true,
 };

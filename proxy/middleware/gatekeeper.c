@@ -1,5 +1,5 @@
-/* Keeps internal headers inside: what clients must not send is dropped on the way in, what they must
- * not see on the way out. Swift: common/middleware/gatekeeper.py */
+/* Keeps internal headers inside: what clients must not send is dropped on the way in, what they
+ * must not see on the way out. Swift: common/middleware/gatekeeper.py */
 #include "lib/swift/metadata.h"
 #include "proxy/middleware/kinds.h"
 
@@ -40,6 +40,6 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	remove_internal(&res->headers);
 }
 
-
-const struct middleware_kind middleware_gatekeeper = { .name = "gatekeeper", .section = &section, .handle = handle,
-	.required = true };
+const struct middleware_kind middleware_gatekeeper = {
+	.name = "gatekeeper", .section = &section, .handle = handle, .required = true
+};

@@ -43,4 +43,6 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		disabled ? S("DISABLED BY FILE") : S("OK"));
 }
 
-const struct middleware_kind middleware_healthcheck = { .name = "healthcheck", .section = &section, .handle = handle };
+const struct middleware_kind middleware_healthcheck = { .name = "healthcheck",
+							.section = &section,
+							.handle = handle };

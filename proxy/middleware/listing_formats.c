@@ -1,6 +1,6 @@
-/* Decides how an account or container listing is written (text, JSON, XML) from the query and the Accept
- * header, and says so to what stands behind as format=…: the storage servers write all three.
- * Swift: common/middleware/listing_formats.py */
+/* Decides how an account or container listing is written (text, JSON, XML) from the query and the
+ * Accept header, and says so to what stands behind as format=…: the storage servers write all
+ * three. Swift: common/middleware/listing_formats.py */
 #include "lib/swift/accept.h"
 #include "proxy/middleware/kinds.h"
 
@@ -8,7 +8,8 @@ static bool is_listing(const struct request *req)
 {
 	const struct swift_path *p = &proxy_request(req)->path;
 
-	return p->account.n && !p->object.p && (req->method == HTTP_GET || req->method == HTTP_HEAD);
+	return p->account.n && !p->object.p &&
+	       (req->method == HTTP_GET || req->method == HTTP_HEAD);
 }
 
 /* The query with its format parameter replaced. */
@@ -56,7 +57,9 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		respond_status(res, 406);
 		return;
 	}
-	struct str word = str_eq(type, S("text/plain")) ? S("plain") : str_skip(type, (size_t)str_chr(type, '/') + 1);
+	struct str word = str_eq(type, S("text/plain"))
+				  ? S("plain")
+				  : str_skip(type, (size_t)str_chr(type, '/') + 1);
 
 	req->query = with_format(req, word);
 	middleware_next(mw, req, res);
@@ -68,4 +71,5 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		headers_set(&res->headers, S("Content-Type"), S("text/xml; charset=utf-8"));
 }
 
-const struct middleware_kind middleware_listing_formats = { .name = "listing_formats", .handle = handle };
+const struct middleware_kind middleware_listing_formats = { .name = "listing_formats",
+							    .handle = handle };

@@ -1,6 +1,6 @@
-/* A middleware is one file with a handle function that calls middleware_next: before it is the way in,
- * after it the way out. Which there are and their order is the table in proxy/pipeline.c; each makes its
- * sub-requests by calling the pipeline and knows nothing of another. */
+/* A middleware is one file with a handle function that calls middleware_next: before it is the way
+ * in, after it the way out. Which there are and their order is the table in proxy/pipeline.c; each
+ * makes its sub-requests by calling the pipeline and knows nothing of another. */
 #pragma once
 #include "lib/conf/conf.h"
 #include "proxy/proxy.h"
@@ -14,23 +14,26 @@ struct middleware {
 
 struct middleware_kind {
 	const char *name;               /* Swift's */
-	const struct conf_section *section;     /* its settings, [name]; NULL: none. Read before start */
+	const struct conf_section
+		*section; /* its settings, [name]; NULL: none. Read before start */
 	bool optional;                  /* in the pipeline only when [proxy] enable names it */
 	bool required;                  /* [proxy] disable cannot take it out */
-	/* Makes the state from the configuration; may register into proxy->info. 0 or an error with the
-	 * reason. May be NULL. */
+	/* Makes the state from the configuration; may register into proxy->info. 0 or an error with
+	 * the reason. May be NULL. */
 	int (*start)(struct middleware *mw, struct proxy *proxy, struct fault *why);
 	void (*stop)(struct middleware *mw);    /* may be NULL */
 	/* Answers, or calls middleware_next and changes what came back. Waits. */
 	void (*handle)(struct middleware *mw, struct request *req, struct response *res);
 };
 
-waits static inline void middleware_next(struct middleware *mw, struct request *req, struct response *res)
+waits static inline void middleware_next(struct middleware *mw, struct request *req,
+					 struct response *res)
 {
 	mw->next->kind->handle(mw->next, req, res);
 }
 /* A sub-request from this middleware: goes to what stands behind it. */
-waits static inline void middleware_call(struct middleware *mw, struct request *sub, struct response *res)
+waits static inline void middleware_call(struct middleware *mw, struct request *sub,
+					 struct response *res)
 {
 	response_init(res, sub->arena);
 	middleware_next(mw, sub, res);

@@ -1,6 +1,6 @@
-/* The access log, one line per request in Swift's format, and what /metrics counts per request. It does its
- * work in the server's done hook: only there it is known when the last byte left.
- * Swift: common/middleware/proxy_logging.py */
+/* The access log, one line per request in Swift's format, and what /metrics counts per request. It
+ * does its work in the server's done hook: only there it is known when the last byte left. Swift:
+ * common/middleware/proxy_logging.py */
 #include "lib/base/clock.h"
 #include "lib/conf/conf.h"
 #include "lib/log/log.h"
@@ -14,7 +14,8 @@ struct proxy_logging_conf {
 
 static struct proxy_logging_conf conf;
 static const struct conf_option options[] = {
-	OPT_BOOL(struct proxy_logging_conf, log_headers, "no", "Put the request's headers into the access log."),
+	OPT_BOOL(struct proxy_logging_conf, log_headers, "no",
+		 "Put the request's headers into the access log."),
 	OPT_INT(struct proxy_logging_conf, reveal_sensitive_prefix, "16", 0, 64,
 		"How many characters of a temporary URL's signature are logged."),
 	OPT_END,
@@ -27,15 +28,19 @@ static const struct conf_section section = {
 	.size = sizeof conf,
 };
 
-static const char *const verbs[] = { "GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS", "other", NULL };
+static const char *const verbs[] = { "GET",  "HEAD",    "PUT",   "POST", "DELETE",
+				     "COPY", "OPTIONS", "other", NULL };
 static const char *const kinds[] = { "account", "container", "object", "other", NULL };
 static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx", NULL };
-METRIC_COUNTER_BY2(requests, "needletail_proxy_requests_total", "Requests by verb and class of status.", "method",
-		   verbs, "status", classes);
-METRIC_HISTOGRAM_BY(seconds, "needletail_proxy_request_seconds", "Time from a request's first byte to its answer's last.",
-		    1e-6, "method", verbs);
-METRIC_COUNTER_BY(bytes_received, "needletail_proxy_received_bytes_total", "Bytes of request bodies.", "type", kinds);
-METRIC_COUNTER_BY(bytes_sent, "needletail_proxy_sent_bytes_total", "Bytes of response bodies.", "type", kinds);
+METRIC_COUNTER_BY2(requests, "needletail_proxy_requests_total",
+		   "Requests by verb and class of status.", "method", verbs, "status", classes);
+METRIC_HISTOGRAM_BY(seconds, "needletail_proxy_request_seconds",
+		    "Time from a request's first byte to its answer's last.", 1e-6, "method",
+		    verbs);
+METRIC_COUNTER_BY(bytes_received, "needletail_proxy_received_bytes_total",
+		  "Bytes of request bodies.", "type", kinds);
+METRIC_COUNTER_BY(bytes_sent, "needletail_proxy_sent_bytes_total", "Bytes of response bodies.",
+		  "type", kinds);
 
 static unsigned verb_index(const struct request *req)
 {
@@ -88,19 +93,24 @@ static struct str all_headers(const struct request *req)
 
 	for (unsigned i = 0; i < req->headers.n; i++) {
 		const struct header *h = &req->headers.v[i];
-		bool secret = str_ieq(h->name, S("X-Auth-Token")) || str_ieq(h->name, S("X-Storage-Token")) ||
-			      str_ieq(h->name, S("X-Auth-Key")) || str_ieq(h->name, S("X-Storage-Pass")) ||
-			      str_ieq(h->name, S("X-Service-Token")) || str_istarts(h->name, S("Authorization"));
+		bool secret = str_ieq(h->name, S("X-Auth-Token")) ||
+			      str_ieq(h->name, S("X-Storage-Token")) ||
+			      str_ieq(h->name, S("X-Auth-Key")) ||
+			      str_ieq(h->name, S("X-Storage-Pass")) ||
+			      str_ieq(h->name, S("X-Service-Token")) ||
+			      str_istarts(h->name, S("Authorization"));
 
-		buf_addf(&b, "%s%.*s: %.*s", b.n ? "\n" : "", STR(h->name), STR(secret ? S("...") : h->value));
+		buf_addf(&b, "%s%.*s: %.*s", b.n ? "\n" : "", STR(h->name),
+			 STR(secret ? S("...") : h->value));
 	}
 	return arena_str(req->arena, buf_str(&b));
 }
 
-static void count(const struct request *req, const struct proxy_request *p, const struct response *res, int status,
-		  uint64_t bytes_in, int64_t us)
+static void count(const struct request *req, const struct proxy_request *p,
+		  const struct response *res, int status, uint64_t bytes_in, int64_t us)
 {
-	unsigned verb = verb_index(req), class = status >= 100 && status < 600 ? (unsigned)status / 100 - 1 : 4;
+	unsigned verb = verb_index(req),
+		 class = status >= 100 && status < 600 ? (unsigned)status / 100 - 1 : 4;
 
 	metric_add_at2(&requests, verb, class, 1);
 	metric_observe_at(&seconds, verb, (uint64_t)MAX(us, (int64_t)0));

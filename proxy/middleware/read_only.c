@@ -60,5 +60,9 @@ static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
 }
 
 const struct middleware_kind middleware_read_only = {
-	.name = "read_only", .section = &section, .start = start, .handle = handle, .optional = true,
+	.name = "read_only",
+	.section = &section,
+	.start = start,
+	.handle = handle,
+	.optional = true,
 };
