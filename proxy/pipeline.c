@@ -23,6 +23,7 @@ static const struct middleware_kind *const order[] = {
 	&middleware_ratelimit,
 	&middleware_keystone,
 	&middleware_tempauth,
+	&middleware_staticweb,
 	&middleware_read_only,
 	&middleware_etag_quoter,
 	&middleware_copy,

@@ -25,3 +25,4 @@ extern const struct middleware_kind middleware_bulk;
 extern const struct middleware_kind middleware_recursive_delete;
 extern const struct middleware_kind middleware_formpost;
 extern const struct middleware_kind middleware_keystone;
+extern const struct middleware_kind middleware_staticweb;

@@ -67,7 +67,8 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		return;
 	if (by_accept)
 		add_vary(res);
-	if (str_eq(type, S("text/xml")) && headers_has(&res->headers, S("Content-Type")))
+	if (str_eq(type, S("text/xml")) &&
+	    str_starts(headers_get_lit(&res->headers, "Content-Type"), S("application/xml")))
 		headers_set(&res->headers, S("Content-Type"), S("text/xml; charset=utf-8"));
 }
 

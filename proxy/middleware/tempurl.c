@@ -138,12 +138,19 @@ static bool signed_with_any(const struct request *req, const struct link *l,
 	return false;
 }
 
+/* A container itself is shown to who may see all of it, and only as a web site. */
+static bool is_site(const struct request *req, const struct link *l)
+{
+	return !proxy_request(req)->path.object.p && l->prefix.p && l->prefix.n == 0 &&
+	       (req->method == HTTP_GET || req->method == HTTP_HEAD);
+}
+
 waits static enum scope link_check(struct request *req, const struct link *l)
 {
 	const struct swift_path *p = &proxy_request(req)->path;
 
 	if (!list_matches(&conf.methods, req->method_name) || !str_eq(p->version, S("v1")) ||
-	    !p->object.p || is_only_slashes(p->object))
+	    !p->container.n || (is_only_slashes(p->object) && !is_site(req, l)))
 		return SCOPE_NONE;
 	if (l->ip_range.p && !tempurl_ip_in_range(req->peer_ip, l->ip_range))
 		return SCOPE_NONE;
@@ -207,18 +214,25 @@ static struct str basename_of(struct str name)
 	return str_skip(name, (size_t)(str_rchr(name, '/') + 1));
 }
 
+/* Static web made it, or chose it. */
+static bool is_generated(const struct response *res)
+{
+	return headers_has(&res->headers, S("X-Backend-Content-Generator"));
+}
+
 static void decorate(const struct request *req, const struct link *l, struct response *res)
 {
 	CLEANUP(buf_done) struct buf value = BUF(16 * KIB);
 	struct str stored = headers_get_lit(&res->headers, "Content-Disposition");
+	bool is_inline = l->is_inline || is_generated(res);
 	char date[HTTP_DATE_SIZE];
 
 	remove_listed(&res->headers, &conf.outgoing_remove_headers, &conf.outgoing_allow_headers);
 	if ((req->method != HTTP_GET && req->method != HTTP_HEAD) || res->status / 100 != 2)
 		return;
-	if (l->is_inline && l->filename.n)
+	if (is_inline && l->filename.n)
 		add_disposition(&value, "inline", l->filename);
-	else if (l->is_inline)
+	else if (is_inline)
 		buf_add_lit(&value, "inline");
 	else if (l->filename.n)
 		add_disposition(&value, "attachment", l->filename);
@@ -258,6 +272,12 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	p->user_id = S(".wsgi.tempurl");
 	req->query = STR_NONE; /* no other parameter (multipart-manifest …) has a meaning here */
 	middleware_next(mw, req, res);
+	if (!p->path.object.p && res->status / 100 == 2 && !is_generated(res)) {
+		body_close(res->body);
+		response_init(res, req->arena);
+		refuse(res);
+		return;
+	}
 	decorate(req, l, res);
 }
 
