@@ -67,6 +67,8 @@ static int check(const struct joined *j, const struct piece *p, const struct res
 {
 	if (res->status / 100 == 2 && is_as_promised(p, res, whole))
 		return 0;
+	if (task_cancelled())           /* the client has left */
+		return -ECANCELED;
 	if (res->status / 100 == 2)
 		log_error("%.*s: segment %.*s/%.*s is no longer valid", STR(j->s.req->path),
 			  STR(p->container), STR(p->object));
