@@ -112,8 +112,8 @@ static void refuses_stored(void **state)
 		"[{\"name\": \"/c/o\", \"bytes\": -1, \"hash\": \"\"}]",
 		"[{\"name\": \"/c/o\", \"bytes\": 5, \"hash\": \"\", \"range\": \"0-5\"}]",
 		"[{\"name\": \"/c/o\", \"bytes\": 5, \"hash\": \"\", \"range\": \"3-2\"}]",
-		"[{\"name\": \"/c/o\", \"bytes\": 9223372036854775807, \"hash\": \"\"},"
-		" {\"name\": \"/c/o\", \"bytes\": 1, \"hash\": \"\"}]",
+		("[{\"name\": \"/c/o\", \"bytes\": 9223372036854775807, \"hash\": \"\"},"
+		 " {\"name\": \"/c/o\", \"bytes\": 1, \"hash\": \"\"}]"),
 	};
 	struct slo_manifest *m = NULL;
 
