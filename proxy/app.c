@@ -38,9 +38,23 @@ static const struct verb *find_verb(const struct request *req, const struct verb
 }
 
 
+/* Names with a NUL are old versions and their containers; only requests from inside have them. */
+static bool is_forbidden(const struct request *req)
+{
+	const struct swift_path *p = &proxy_request(req)->path;
+
+	return (str_chr(p->account, 0) >= 0 || str_chr(p->container, 0) >= 0 ||
+		str_chr(p->object, 0) >= 0) &&
+	       !str_is_true(headers_get_lit(&req->headers, "X-Backend-Allow-Reserved-Names"));
+}
+
 /* 0 when the path names something; else the answer is filled. */
 static int check_path(const struct request *req, struct response *res)
 {
+	if (is_forbidden(req)) {
+		respond_text(res, 412, "Invalid UTF8 or contains NULL");
+		return -EILSEQ;
+	}
 	switch (proxy_request(req)->path_error) {
 	case 0:
 		return 0;

@@ -140,6 +140,9 @@ static bool is_copied(struct str name, bool fresh)
 		STR_INIT("Connection"),
 	};
 
+	/* ?symlink=get copies the link itself. */
+	if (str_istarts(name, S("X-Symlink-Target")))
+		return true;
 	if (fresh)
 		return str_istarts(name, S("X-Object-Sysmeta-"));
 	for (size_t i = 0; i < ARRAY_LEN(never); i++)
