@@ -6,7 +6,7 @@
 #include "lib/log/log.h"
 #include "lib/net/tls.h"
 #include "proxy/backend/backend.h"
-#include "proxy/identity/identity.h"
+#include "proxy/identity/store.h"
 #include "proxy/info.h"
 #include "proxy/pipeline.h"
 #include "proxy/proxy_conf.h"
@@ -46,6 +46,7 @@ static int prepare(struct daemon *d, bool reload, unsigned *ret_workers, struct 
 	if (rc < 0)
 		return rc;
 	infos_share();
+	identity_share();
 	*ret_workers = (unsigned)proxy_conf.workers;
 	return 0;
 }
@@ -218,8 +219,10 @@ waits static int worker_start(struct daemon *d, struct fault *why)
 	infos_start(p);
 	int rc = pipeline_start(p, why);
 
-	if (rc == 0)
+	if (rc == 0) {
+		identity_start(p);
 		rc = start_server(p, why);
+	}
 	if (rc < 0)
 		return rc;
 	task_group_init(&self.background);
@@ -238,6 +241,7 @@ waits static void worker_stop(struct daemon *d, uint64_t grace_ms)
 		http_server_stop(self.identity_server, grace_ms / 2);
 	if (self.server)
 		http_server_stop(self.server, grace_ms);
+	identity_stop();
 	uint64_t spent = clock_mono_ms() - began;
 
 	backend_stop(p->backend, spent < grace_ms ? grace_ms - spent : 0);

@@ -2,10 +2,8 @@
  * tokens on the Swift API. */
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
-#include "proxy/identity/identity.h"
+#include "proxy/identity/store.h"
 #include "proxy/middleware/kinds.h"
-
-static struct identity self;
 
 static const char updated[] = "2020-04-07T00:00:00Z";
 
@@ -215,8 +213,10 @@ static bool is_below(struct str path, struct str root)
 /* Whether the path is the identity service's: then it was answered. */
 waits static bool serve(struct request *req, struct response *res)
 {
-	struct ident_call c = { .id = &self, .req = req, .res = res };
+	struct ident_call c = { .id = identity_self(), .req = req, .res = res };
 
+	if (is_below(req->path, S("/v3")) || is_below(req->path, S("/v2.0")))
+		store_refresh(c.id);
 	if (is_below(req->path, S("/v3"))) {
 		split(&c, str_skip(req->path, 3));
 		route_v3(&c);
@@ -234,7 +234,7 @@ waits static bool serve(struct request *req, struct response *res)
 }
 
 /* A Keystone token on the Swift API: false when it is not good and 401 was answered. */
-static bool identify(struct request *req, struct response *res)
+waits static bool identify(struct request *req, struct response *res)
 {
 	struct proxy_request *p = proxy_request(req);
 	struct str text = headers_get_lit(&req->headers, "X-Auth-Token");
@@ -244,49 +244,36 @@ static bool identify(struct request *req, struct response *res)
 		text = headers_get_lit(&req->headers, "X-Storage-Token");
 	if (!session_is_token(text))
 		return true;
-	if (session_open(&self, req->arena, text, &s) < 0) {
+	store_refresh(identity_self());
+	if (session_open(identity_self(), req->arena, text, &s) < 0) {
 		respond_status(res, 401);
 		headers_setf(&res->headers, S("Www-Authenticate"), "Swift realm=\"%.*s\"",
 			     STR(p->path.account.n ? p->path.account : S("unknown")));
 		return false;
 	}
 	p->token = text;
-	identity_authorize(&self, req, &s);
+	identity_authorize(identity_self(), req, &s);
 	return true;
 }
 
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
 {
-	if (!self.records) {
-		/* Not in start: the users of [tempauth] are known only when it has started. */
-		self.records = records_new();
-		identity_load_base(&self);
-	}
-	if (proxy_request(req)->authorize_override) {
+	struct proxy_request *p = proxy_request(req);
+
+	if (p->authorize_override) {
 		middleware_next(mw, req, res);
 		return;
 	}
-	if (!proxy_request(req)->subrequest && serve(req, res))
+	if (!p->subrequest && str_eq(p->path.account, S(".identity"))) {
+		respond_status(res, 403);
+		return;
+	}
+	if (!p->subrequest && serve(req, res))
 		return;
 	if (identify(req, res))
 		middleware_next(mw, req, res);
 }
 
-static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
-{
-	(void)mw, (void)why;
-	self.proxy = proxy;
-	return 0;
-}
-
-static void stop(struct middleware *mw)
-{
-	(void)mw;
-	records_free(self.records);
-	self.records = NULL;
-}
-
 const struct middleware_kind middleware_keystone = {
-	.name = "keystone", .section = &identity_section, .start = start, .stop = stop,
-	.handle = handle,
+	.name = "keystone", .section = &identity_section, .handle = handle,
 };

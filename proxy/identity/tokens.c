@@ -1,6 +1,6 @@
 /* /v3/auth/tokens: logging in, checking and revoking; /v3/auth/catalog, projects, domains. */
 #include "lib/base/clock.h"
-#include "proxy/identity/identity.h"
+#include "proxy/identity/store.h"
 
 json_t *ident_reference(const struct ident_call *c, enum record_kind kind, struct str id)
 {
@@ -147,10 +147,13 @@ static bool subject(struct ident_call *c, struct session *ret)
 
 void ident_revoke(struct ident_call *c, const struct session *s)
 {
-	records_put(c->id->records, RECORD_REVOCATION, s->audit,
-		    json_pack("{s:o, s:I}", "id", json_of(s->audit), "expires",
-			      (json_int_t)s->expires));
-	ident_no_content(c);
+	json_t *doc = json_pack("{s:o, s:I}", "id", json_of(s->audit), "expires",
+				(json_int_t)s->expires);
+
+	if (store_write(c->id, RECORD_REVOCATION, s->audit, doc) < 0)
+		ident_error(c, 503, "The token could not be revoked now.");
+	else
+		ident_no_content(c);
 }
 
 void ident_tokens(struct ident_call *c)

@@ -1,0 +1,1 @@
+"""OpenStack's own acceptance tests."""
