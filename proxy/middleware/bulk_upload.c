@@ -304,11 +304,14 @@ static int check(const struct extraction *x)
 waits static void run(struct bulk_job *job)
 {
 	struct extraction *x = container_of(job, struct extraction, job);
-	AUTO(archive) archive = x->archive = archive_read_new();
-	AUTO(set) containers = x->containers = map_new();
-	AUTO(free) chunk = x->chunk = xmalloc(CHUNK);
+	AUTO(archive) archive = archive_read_new();
+	AUTO(set) containers = map_new();
+	AUTO(free) chunk = xmalloc(CHUNK);
 	int status = check(x);
 
+	x->archive = archive;
+	x->containers = containers;
+	x->chunk = chunk;
 	if (status == 200)
 		status = extract(x);
 	bulk_begin_report(&job->report, status, x->body);
