@@ -120,7 +120,8 @@ static json_t *make_info(void)
 	set_int(s, "max_account_name_length", l->max_account_name_length);
 	set_int(s, "max_container_name_length", l->max_container_name_length);
 	set_int(s, "extra_header_count", (uint64_t)c->extra_header_count);
-	return json_pack("{s:o}", "swift", s);
+	return json_pack("{s:o, s:{s:[s, s], s:[s, s]}}", "swift", s, "conditional_writes",
+			 "methods", "PUT", "DELETE", "headers", "If-Match", "If-None-Match");
 }
 
 /* ---- requests ---- */

@@ -55,9 +55,7 @@ static void respond_missing(struct object_request *r, struct timestamp deleted)
 		object_set_ts(&r->res->headers, S("X-Backend-Timestamp"), deleted);
 }
 
-/* The value of the first header that X-Backend-Etag-Is-At names and the object has
- * (request_helpers.py resolve_etag_is_at_header), else its ETag. */
-static struct str conditional_etag(const struct headers *request, const struct headers *meta)
+struct str object_conditional_etag(const struct headers *request, const struct headers *meta)
 {
 	struct str rest = headers_get(request, S("X-Backend-Etag-Is-At")), name;
 
@@ -104,7 +102,7 @@ static void add_headers(struct object_request *r, const struct object_entry *e,
 	headers_add(h, S("X-Backend-Durable-Timestamp"), str_from(text));
 }
 
-static bool expired(struct object_request *r, const struct object_entry *e)
+bool object_expired(const struct object_request *r, const struct object_entry *e)
 {
 	if (e->delete_at == 0 || r->replication ||
 	    str_is_true(headers_get(&r->req->headers, S("X-Backend-Open-Expired"))))
@@ -126,12 +124,12 @@ void object_get(struct object_request *r)
 	e = store_object_entry(object);
 	if (e->state == OBJECT_TOMBSTONE)
 		return respond_missing(r, e->data_ts);
-	if (expired(r, e))
+	if (object_expired(r, e))
 		return respond_missing(r, e->meta_ts);
 	meta = store_object_metadata(object);
 	add_headers(r, e, meta);
 	struct entity entity = {
-		.size = e->size, .etag = conditional_etag(request, meta),
+		.size = e->size, .etag = object_conditional_etag(request, meta),
 		.last_modified = timestamp_ceil_s(e->meta_ts),
 		.ignore_range = range_ignored(request, meta), .open = open_range, .arg = object,
 	};

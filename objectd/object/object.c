@@ -20,6 +20,9 @@ int object_lock(struct object_request *r, struct lock **ret)
 	unsigned char key[2 + sizeof r->id.hash] = { (unsigned char)(r->id.policy >> 8),
 						     (unsigned char)r->id.policy };
 
+	*ret = object_hold_take(r);
+	if (*ret)
+		return 0;
 	memcpy(key + 2, r->id.hash, sizeof r->id.hash);
 	return lock_take(r->o->object_locks, str_of((const char *)key, sizeof key), ret);
 }
@@ -92,8 +95,11 @@ void object_handle(struct objectd *o, struct request *req, struct response *res,
 	else if (objectd_timestamp(req, res, &r.ts) < 0)
 		return;
 	switch (req->method) {
-	case HTTP_GET:
 	case HTTP_HEAD:
+		if (headers_has(&req->headers, S("X-Needletail-Hold")))
+			return object_hold(&r);
+		return object_get(&r);
+	case HTTP_GET:
 		return object_get(&r);
 	case HTTP_PUT:
 		return object_put(&r);

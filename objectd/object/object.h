@@ -42,8 +42,17 @@ waits must_check int object_keep_post(struct object_request *r, const struct hea
 /* REPLICATE /device/partition: what Swift's object replicator asks. */
 void object_replicate(struct request *req, struct response *res);
 
-/* One writer per object between reading and committing. */
+/* One writer per object between reading and committing. A write that has a hold gets its lock. */
 waits must_check int object_lock(struct object_request *r, struct lock **ret);
+/* HEAD with X-Needletail-Hold: the first half of a conditional write (hold.c). */
+waits void object_hold(struct object_request *r);
+/* The lock that was kept for this request, now the caller's; NULL when there is none. */
+struct lock *object_hold_take(const struct object_request *r);
+/* What conditions compare with: the value of the first header that X-Backend-Etag-Is-At names and
+ * the object has (request_helpers.py resolve_etag_is_at_header), else its ETag. */
+struct str object_conditional_etag(const struct headers *request, const struct headers *meta);
+/* X-Delete-At has come, and the request does not say that it wants the object all the same. */
+bool object_expired(const struct object_request *r, const struct object_entry *e);
 /* 409 with the time of what is there. */
 void object_respond_conflict(struct object_request *r, struct timestamp existing);
 /* X-Backend-Timestamp and its kin. */

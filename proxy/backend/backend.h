@@ -47,9 +47,11 @@ struct node {
 	const struct ring_dev *dev;     /* lives as long as the nodes */
 	bool handoff;
 };
+enum { NODES_REFUSING_MAX = 8 };
 /* Primaries in random (or affinity) order, then handoffs, without those in trouble, up to
  * request_node_factor times the replicas. One that gets into trouble after it was handed out is
- * replaced. */
+ * replaced. When there are no others, those that refused connections are tried again, which costs
+ * next to nothing: after a restart of everything they may all be back. */
 struct nodes {
 	struct backend *backend;
 	struct ring *ring;
@@ -58,6 +60,9 @@ struct nodes {
 	const struct ring_dev *primary[RING_REPLICAS_MAX], *last;
 	bool handing_off;
 	struct ring_handoffs handoffs;
+	/* Passed over because they refused connections lately: the last resort. */
+	const struct ring_dev *refusing[NODES_REFUSING_MAX];
+	unsigned refusing_n, refusing_at;
 };
 enum nodes_for { NODES_FOR_READ, NODES_FOR_WRITE };
 void nodes_start(struct nodes *n, struct backend *b, const struct target *t, enum nodes_for what);
@@ -163,6 +168,10 @@ struct upload {
 	struct str first;               /* what was read of the body already */
 	bool if_absent;                 /* If-None-Match: * */
 	struct str etag;                /* hex MD5 that the client promises; absent: none */
+	/* May be NULL. The last word before the object is stored: negative, with res filled, when
+	 * it must not be. May wait. */
+	int (*before_end)(void *arg, struct response *res);
+	void *arg;
 };
 /* Sends the request's body to all replicas at once, as fast as the slowest that is not given up.
  * res is the answer, without headers of the object but ETag. 0, or a negative error of the client's

@@ -12,7 +12,7 @@
 #include "lib/swift/conditional.h"
 #include "proxy/backend/internal.h"
 
-enum { SLOT_SIZE = 64 * KIB, SLOTS = 8, ANSWER_BODY_MAX = 64 * KIB };
+enum { SLOT_SIZE = 64 * KIB, SLOTS = 16, ANSWER_BODY_MAX = 64 * KIB };
 
 struct slot {
 	char *p;
@@ -481,6 +481,8 @@ waits static int upload_run(struct request *req, struct upload_run *r, const str
 		respond_status(res, 422);
 		return -EEXIST;
 	}
+	if (u->before_end && u->before_end(u->arg, res) < 0)
+		return -EEXIST;
 	r->finish = true;
 	wake_consumers(r);
 	rc = wait_for_answers(r);

@@ -1,18 +1,24 @@
 /* DELETE of an object. A replica that does not know it agrees (404 counts as 204 where that is
  * needed for a quorum). Swift: DELETE in proxy/controllers/obj.py. */
+#include "proxy/object/condition.h"
 #include "proxy/object/object.h"
 
 void object_delete(struct request *req, struct response *res)
 {
 	struct str condition = headers_get_lit(&req->headers, "X-If-Delete-At");
+	struct timestamp ts = app_timestamp(req);
+	struct condition c;
 	struct target t;
 
 	if (object_may_write(req, res) < 0 || object_target(req, res, &t) < 0)
 		return;
+	if (condition_read(req, ts, &c) && condition_hold(req, &t, &c, res) < 0)
+		return;
 	AUTO(write) w = write_new(req, &t, HTTP_DELETE, 0);
 
 	for (unsigned i = 0; i < w->n; i++) {
-		object_common_headers(req, app_timestamp(req), &w->headers[i]);
+		object_common_headers(req, ts, &w->headers[i]);
+		condition_add_header(&c, &w->headers[i]);
 		if (condition.p)
 			headers_add(&w->headers[i], S("X-If-Delete-At"), condition);
 	}

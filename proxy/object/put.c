@@ -5,6 +5,7 @@
 #include "lib/crypto/digest.h"
 #include "lib/log/log.h"
 #include "lib/swift/conditional.h"
+#include "proxy/object/condition.h"
 #include "proxy/object/object.h"
 
 enum { SMALL_MAX = 256 * KIB };
@@ -15,7 +16,9 @@ struct put {
 	struct target target;
 	struct timestamp ts;
 	struct write *write;            /* its headers also serve the streaming kind */
-	bool if_absent;
+	bool if_absent;                 /* If-None-Match: * */
+	bool conditional;
+	struct condition condition;
 	struct str etag;                /* hex MD5 that the client promised, or absent */
 };
 
@@ -81,15 +84,12 @@ waits static int check(struct put *put, struct response *res)
 	const struct proxy_request *p = proxy_request(req);
 	struct str none_match = headers_get_lit(&req->headers, "If-None-Match");
 
-	put->if_absent = none_match.p && str_chr(none_match, '*') >= 0;
-	if (none_match.p && !put->if_absent) {
-		respond_text(res, 400, "If-None-Match only supports *");
-		return -EINVAL;
-	}
+	put->if_absent = str_eq(str_trim(none_match), S("*"));
 	if (object_may_write(req, res) < 0 || object_target(req, res, &put->target) < 0)
 		return -EACCES;
 	guess_content_type(req);
 	put->ts = app_timestamp(req);
+	put->conditional = condition_read(req, put->ts, &put->condition);
 	if (object_creation_check(&p->proxy->conf->limits, req, p->path.object, put->ts, res) < 0 ||
 	    check_content_type(req, res) < 0)
 		return -EINVAL;
@@ -108,8 +108,7 @@ static void make_headers(struct put *put)
 		object_common_headers(req, put->ts, h);
 		headers_add(h, S("Content-Type"), type);
 		object_metadata_headers(req, h);
-		if (put->if_absent)
-			headers_add_ref(h, S("If-None-Match"), S("*"));
+		condition_add_header(&put->condition, h);
 		if (put->etag.n)
 			headers_add(h, S("ETag"), put->etag);
 	}
@@ -166,6 +165,21 @@ static bool respond_early(const struct put *put, struct response *res)
 	return true;
 }
 
+/* Storage servers that keep no holds at least look themselves whether the object is there. */
+waits static int hold(struct put *put, struct response *res)
+{
+	int rc = condition_hold(put->req, &put->target, &put->condition, res);
+
+	for (unsigned i = 0; put->if_absent && !put->condition.ours && i < put->write->n; i++)
+		headers_set(&put->write->headers[i], S("If-None-Match"), S("*"));
+	return rc;
+}
+
+task_asserted static int hold_at_end(void *arg, struct response *res)
+{
+	return hold(arg, res);
+}
+
 waits static void put_small(struct put *put, struct str bytes, struct response *res)
 {
 	struct request *req = put->req;
@@ -177,6 +191,8 @@ waits static void put_small(struct put *put, struct str bytes, struct response *
 		respond_status(res, 422);
 		return;
 	}
+	if (put->conditional && hold(put, res) < 0)
+		return;
 	w->body = arena_str(w->arena, bytes);
 	for (unsigned i = 0; i < w->n; i++)
 		headers_add_ref(&w->headers[i], S("X-Needletail-Etag"), str_from(md5));
@@ -241,6 +257,8 @@ waits static void put_streaming(struct put *put, struct str first, struct str mo
 		.first = first,
 		.if_absent = put->if_absent,
 		.etag = put->etag,
+		.before_end = put->conditional ? hold_at_end : NULL,
+		.arg = put,
 	};
 
 	req->body = &j.body;
@@ -263,9 +281,14 @@ void object_put(struct request *req, struct response *res)
 		return;
 	make_headers(&put);
 	/* A client that waits for 100 Continue is told of a conflict before it sends anything. */
-	bool ask_first = put.if_absent && req->expect_continue && req->content_length != 0;
+	bool small = req->chunked || req->content_length <= SMALL_MAX;
 
-	if (!ask_first && (req->chunked || req->content_length <= SMALL_MAX))
+	if (put.conditional && (!small || req->expect_continue) &&
+	    condition_check(req, &put.target, &put.condition, res) < 0) {
+		write_unref(put.write);
+		return;
+	}
+	if (small)
 		rc = read_small(req, &bytes, &more);
 	if (rc < 0)
 		proxy_respond_error(req, res, rc);

@@ -93,7 +93,6 @@ def put(client, container, headers, body=b"", name="o"):
     ("Content-Length: 1\r\nX-Delete-After: x\r\n", b"x", 400),
     ("Content-Length: 1\r\nX-Object-Meta-%s: b\r\n" % ("a" * 129), b"x", 400),
     ("Content-Length: 1\r\nX-Object-Meta-A: %s\r\n" % ("b" * 257), b"x", 400),
-    ("Content-Length: 1\r\nIf-None-Match: x\r\n", b"x", 400),
     ("Content-Length: 1\r\nEtag: %s\r\n" % ("0" * 32), b"x", 422),
     ("Content-Length: 1\r\nContent-MD5: AAAA\r\n", b"x", 400),
     ("Content-Length: 1\r\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==\r\n", b"x", 422),

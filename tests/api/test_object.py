@@ -91,7 +91,6 @@ def test_if_none_match_star(client, path):
     assert client.put(path, b"second", headers=star).status == 412
     assert client.put(path, BIG, headers=star).status == 412
     assert client.get(path).body == b"first"
-    assert client.put(path, b"x", headers={"If-None-Match": "abc"}).status == 400
     client.delete(path)
     assert client.put(path, BIG, headers=star).status == 201
 
