@@ -382,6 +382,13 @@ static void set_stored(struct request *req, const struct target *t)
 	headers_remove(&req->headers, SYMLINK_BYTES);
 }
 
+/* A static link that is kept as an old version, or comes back from there. */
+static void keep_promise(struct request *req, const struct target *t)
+{
+	headers_set(&req->headers, SYMLINK_STORED_ETAG, t->etag);
+	headers_set(&req->headers, SYMLINK_STORED_BYTES, headers_get(&req->headers, SYMLINK_BYTES));
+}
+
 waits static void put(struct middleware *mw, struct request *req, struct response *res)
 {
 	struct target t = { 0 };
@@ -396,7 +403,9 @@ waits static void put(struct middleware *mw, struct request *req, struct respons
 	}
 	if (check_body(req, res) < 0 || read_target(req, res, &t) < 0)
 		return;
-	if (t.etag.p && check_static(mw, req, res, &t) < 0)
+	if (t.etag.p && by_us(req))
+		keep_promise(req, &t);
+	else if (t.etag.p && check_static(mw, req, res, &t) < 0)
 		return;
 	set_stored(req, &t);
 	set_row_etag(req);
