@@ -7,7 +7,8 @@ from tests.harness import swift
 
 
 def login(c, user, key, path="/auth/v1.0", **headers):
-    return c.get(path, headers=dict({"X-Auth-User": user, "X-Auth-Key": key}, **headers), token=None)
+    headers = dict({"X-Auth-User": user, "X-Auth-Key": key}, **headers)
+    return c.get(path, headers=headers, token=None)
 
 
 def test_token(cluster, anonymous):

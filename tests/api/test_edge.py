@@ -1,5 +1,5 @@
-"""The middlewares at the edge: health, policy file, forbidden names, read-only, quoted ETags, remapped
-domains, rate limits, listing formats, and switching them on and off."""
+"""The middlewares at the edge: health, policy file, forbidden names, read-only, quoted ETags,
+remapped domains, rate limits, listing formats, and switching them on and off."""
 import threading
 import time
 
@@ -159,7 +159,8 @@ def test_metrics_count(cluster, client, container):
     def puts():
         text = client.get("/metrics").text
         return sum(int(line.rsplit(" ", 1)[1]) for line in text.splitlines()
-                   if line.startswith("needletail_proxy_requests_total{") and 'method="PUT"' in line)
+                   if line.startswith("needletail_proxy_requests_total{") and
+                   'method="PUT"' in line)
 
     before = puts()
     for i in range(5):

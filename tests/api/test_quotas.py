@@ -23,7 +23,8 @@ def test_container_count(client, container):
     res = client.put(container + "/a", body=b"")
     assert res.status == 413 and res.body == b"Upload exceeds quota."
     assert client.post(container, headers={"X-Container-Meta-Quota-Count": "-1"}).status == 400
-    assert client.post(container, headers={"X-Remove-Container-Meta-Quota-Count": "x"}).status == 204
+    assert client.post(container, headers={
+        "X-Remove-Container-Meta-Quota-Count": "x"}).status == 204
     assert client.put(container + "/a", body=b"").status == 201
 
 

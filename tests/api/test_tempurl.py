@@ -1,4 +1,4 @@
-"""Temporary URLs as their users make them: the published script, `swift tempurl`, and every form."""
+"""Temporary URLs as users make them: the published script, `swift tempurl`, and every form."""
 import base64
 import hashlib
 import hmac
@@ -54,7 +54,7 @@ def url(c, name):
 
 
 def test_published_script(place, anonymous):
-    """hmac.new(key, f'{method}\\n{expires}\\n{path}', sha1).hexdigest(), as the documentation shows."""
+    """hmac.new(key, f'{method}\\n{expires}\\n{path}', sha1).hexdigest(), as published."""
     c, name = place
     t = soon()
     sig = sign("GET", target(c, name), t).hexdigest()

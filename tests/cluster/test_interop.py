@@ -1,5 +1,5 @@
-"""Half of one, half of the other: Debian's swift-proxy-server in front of our storage servers, and our
-proxy in front of Debian's storage servers, on one set of ring files."""
+"""Half of one, half of the other: Debian's swift-proxy-server in front of our storage servers, and
+our proxy in front of Debian's storage servers, on one set of ring files."""
 import configparser
 import os
 import subprocess
@@ -12,8 +12,8 @@ from tests.harness.cluster import ROOT
 from tests.harness.ports import PortBlock
 from tests.harness.swift_servers import SwiftServers, available
 
-pytestmark = [pytest.mark.limit_s(300),
-              pytest.mark.skipif(not available(), reason="Debian's Swift servers are not installed")]
+pytestmark = [pytest.mark.limit_s(300), pytest.mark.skipif(
+    not available(), reason="Debian's Swift servers are not installed")]
 
 
 def swift_conf(servers, prefix, suffix):

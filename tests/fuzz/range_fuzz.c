@@ -1,5 +1,5 @@
-/* Fuzzes Range headers: what is accepted lies within the size, and its multipart length is right. The
- * input is 4 bytes of size and the header. */
+/* Fuzzes Range headers: what is accepted lies within the size, and its multipart length is right.
+ * The input is 4 bytes of size and the header. */
 #include "lib/swift/range.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
