@@ -49,6 +49,7 @@ int node_send(struct backend *b, const struct node *node, struct str method, str
 		node_failed(b, node->dev, rc, "sending a request");
 		return rc;
 	}
+	node_connected(b, node->dev);
 	*ret = TAKE(x);
 	return 0;
 }

@@ -19,12 +19,15 @@ struct backend {
 struct trouble {
 	unsigned errors;
 	uint64_t last_ms;               /* of the last error */
-	bool probing;                   /* a task waits for it to accept connections */
+	bool refused;                   /* the last error was a refused connection */
+	bool probing;                   /* a task waits until it answers */
 };
 
 enum { TROUBLE_KEY_SIZE = RING_HOST_SIZE + RING_DEVICE_SIZE + 16 };
 struct str trouble_key(const struct ring_dev *dev, char text[TROUBLE_KEY_SIZE]);
 /* Where a device's server listens: 0, or -EINVAL for what cannot be an address. */
 int node_address(const struct ring_dev *dev, struct http_address *ret) must_check;
+/* It took a connection: what was held against it for refusing them is forgotten. */
+void node_connected(struct backend *b, const struct ring_dev *dev);
 /* 0..n-1 */
 unsigned backend_random(struct backend *b, unsigned n);

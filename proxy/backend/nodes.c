@@ -158,7 +158,26 @@ static void probe_start(struct backend *b, struct trouble *t, const struct ring_
 	task_spawn(&b->probes, "probe", probe_run, p);
 }
 
-static void add_errors(struct backend *b, const struct ring_dev *dev, unsigned count, bool probe)
+static struct trouble *find_trouble(struct backend *b, const struct ring_dev *dev)
+{
+	char text[TROUBLE_KEY_SIZE];
+
+	if (map_count(b->troubles) == 0)
+		return NULL;
+	return map_peek(b->troubles, trouble_key(dev, text));
+}
+
+void node_connected(struct backend *b, const struct ring_dev *dev)
+{
+	struct trouble *t = find_trouble(b, dev);
+
+	if (t && t->refused) {
+		t->refused = false;
+		t->errors = 0;
+	}
+}
+
+static void add_errors(struct backend *b, const struct ring_dev *dev, unsigned count, int error)
 {
 	char text[TROUBLE_KEY_SIZE];
 	struct str key = trouble_key(dev, text);
@@ -171,14 +190,16 @@ static void add_errors(struct backend *b, const struct ring_dev *dev, unsigned c
 	}
 	t->errors += count;
 	t->last_ms = clock_mono_ms();
-	if (probe && t->errors > (uint64_t)b->proxy->conf->error_suppression_limit && !t->probing)
+	t->refused = error == -ECONNREFUSED;
+	if (error < 0 && t->errors > (uint64_t)b->proxy->conf->error_suppression_limit &&
+	    !t->probing)
 		probe_start(b, t, dev);
 }
 
 void node_slow(struct backend *b, const struct ring_dev *dev)
 {
 	log_debug("%s:%u/%s is slow", dev->ip, dev->port, dev->device);
-	add_errors(b, dev, 1, true);
+	add_errors(b, dev, 1, -ETIMEDOUT);
 }
 
 void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing)
@@ -197,7 +218,7 @@ void node_failed(struct backend *b, const struct ring_dev *dev, int error, const
 	else
 		log_warn("%s:%u/%s: %s: answered %d", dev->ip, dev->port, dev->device, doing,
 			 error);
-	add_errors(b, dev, count, error < 0);
+	add_errors(b, dev, count, error);
 }
 
 /* ---- order ---- */
@@ -263,6 +284,7 @@ void nodes_start(struct nodes *n, struct backend *b, const struct target *t, enu
 	n->next = 0;
 	n->last = NULL;
 	n->handing_off = false;
+	n->refusing_n = n->refusing_at = 0;
 	shuffle(b, n->primary, n->primaries);
 	if (what == NODES_FOR_READ && b->proxy->conf->sorting_method == SORT_AFFINITY)
 		sort_by_affinity(&b->read, n->primary, n->primaries);
@@ -299,6 +321,18 @@ static const struct ring_dev *next_handoff(struct nodes *n)
 	return NULL;
 }
 
+/* Whether it may be asked; those that only refuse connections are kept in mind. */
+static bool may_ask(struct nodes *n, const struct ring_dev *dev)
+{
+	if (!node_limited(n->backend, dev))
+		return true;
+	const struct trouble *t = find_trouble(n->backend, dev);
+
+	if (t && t->refused && n->refusing_n < NODES_REFUSING_MAX)
+		n->refusing[n->refusing_n++] = dev;
+	return false;
+}
+
 bool nodes_next(struct nodes *n, struct node *ret)
 {
 	const struct ring_dev *dev;
@@ -310,16 +344,25 @@ bool nodes_next(struct nodes *n, struct node *ret)
 		return false;
 	while (n->next < n->primaries) {
 		dev = n->primary[n->next++];
-		if (!node_limited(n->backend, dev)) {
+		if (may_ask(n, dev)) {
 			*ret = (struct node){ .dev = n->last = dev };
 			return true;
 		}
 	}
 	while ((dev = next_handoff(n))) {
-		if (node_limited(n->backend, dev))
+		if (!may_ask(n, dev))
 			continue;
 		metric_add(&handoffs_used, 1);
 		*ret = (struct node){ .dev = n->last = dev, .handoff = true };
+		return true;
+	}
+	if (n->refusing_at < n->refusing_n) {
+		dev = n->refusing[n->refusing_at++];
+		*ret = (struct node){ .dev = n->last = dev };
+		for (unsigned i = 0; i < n->primaries; i++)
+			if (n->primary[i] == dev)
+				return true;
+		ret->handoff = true;
 		return true;
 	}
 	return false;

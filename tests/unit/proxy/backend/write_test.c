@@ -154,6 +154,19 @@ IN_TASK(servers_come_back, {
 	assert(fakes[0].requests == before + 1);
 })
 
+/* Everything was restarted: nobody is refused a request because of what was a moment ago. */
+IN_TASK(when_all_come_back_at_once, {
+	PRIMARIES(status, 201);
+	fakes[3].status = fakes[4].status = 201;
+	for (unsigned i = 0; i < FAKES; i++)
+		fake_stop(&fakes[i]);
+	assert(put() == 503);
+	for (unsigned i = 0; i < FAKES; i++)
+		fake_start(&fakes[i]);
+	assert(put() == 201);
+	assert(fakes[0].requests == 1 && fakes[1].requests == 1 && fakes[2].requests == 1);
+})
+
 IN_TASK(errors_add_up, {
 	PRIMARIES(status, 500);
 	fakes[3].status = fakes[4].status = 500;
@@ -184,6 +197,7 @@ int main(void)
 		cmocka_unit_test(a_replica_that_hangs),
 		cmocka_unit_test(headers_of_the_answer),
 		cmocka_unit_test(servers_come_back),
+		cmocka_unit_test(when_all_come_back_at_once),
 		cmocka_unit_test(errors_add_up),
 	};
 
