@@ -2,7 +2,15 @@
  * request's arena usually costs no malloc. */
 #include "lib/base/arena.h"
 
-enum { CHUNK_SIZE = 8 * KIB, CACHE_MAX = 64, ALIGN = 16 };
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+enum { CACHE_MAX = 0 };         /* what was freed must stay so for the sanitizer to see a use of it */
+#else
+enum { CACHE_MAX = 64 };
+#endif
+enum { CHUNK_SIZE = 8 * KIB, ALIGN = 16, ARENA_LIVE = 0x6172656e, ARENA_FREED = 0x66726565 };
 
 struct chunk {
 	struct chunk *next;
@@ -14,12 +22,13 @@ struct arena {
 	struct chunk *chunks;           /* later ones, newest first */
 	char *at, *end;
 	size_t used;
+	uint64_t magic, padding;
 };
 
 _Static_assert(sizeof(struct arena) % ALIGN == 0, "the first allocation must be aligned");
 
 static struct {
-	struct arena *arena[CACHE_MAX];
+	struct arena *arena[CACHE_MAX + 1];
 	int n;
 } cache;
 
@@ -27,6 +36,7 @@ struct arena *arena_new(void)
 {
 	struct arena *a = cache.n > 0 ? cache.arena[--cache.n] : xmalloc(CHUNK_SIZE);
 
+	a->magic = ARENA_LIVE;
 	a->first.size = CHUNK_SIZE;
 	a->chunks = NULL;
 	a->at = (char *)(a + 1);
@@ -39,6 +49,8 @@ void arena_free(struct arena *a)
 {
 	if (!a)
 		return;
+	assert(a->magic == ARENA_LIVE);         /* not freed twice */
+	a->magic = ARENA_FREED;
 	while (a->chunks) {
 		struct chunk *next = a->chunks->next;
 
@@ -53,6 +65,7 @@ void arena_free(struct arena *a)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
+	assert(a->magic == ARENA_LIVE);
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	a->used += size;
 	if (size <= (size_t)(a->end - a->at)) {
