@@ -84,6 +84,8 @@ void ident_no_content(struct ident_call *c);
 void ident_error(struct ident_call *c, int status, const char *fmt, ...) printf_like(3, 4);
 /* 401 as for every failed login. */
 void ident_unauthorized(struct ident_call *c);
+/* The same, or 429 for -EBUSY. */
+void ident_refused(struct ident_call *c, int error);
 void ident_not_found(struct ident_call *c, const char *what, struct str id);
 /* scheme://host:port as the client sees this service. */
 struct str ident_base(const struct request *req);
@@ -128,9 +130,9 @@ struct login {
 must_check int login_parse(const json_t *doc, struct login *ret, struct fault *why);
 /* The v2.0 form. */
 must_check int login_parse_v2(const json_t *doc, struct login *ret, struct fault *why);
-/* Checks who it is and what is asked for: 0 with the new session; -EACCES. Waits for passwords
- * that are hashed. */
-waits must_check int login_check(struct identity *id, struct arena *a, const struct login *l,
+/* Checks who it is and what is asked for: 0 with the new session; -EACCES; -EBUSY after too many
+ * failures. Waits for passwords that are hashed, and longer after failures. */
+waits must_check int login_check(struct identity *id, struct request *req, const struct login *l,
 				 struct session *ret);
 /* The body of a token answer: {"token": …}. */
 json_t *ident_token_doc(const struct ident_call *c, const struct session *s, bool catalog);

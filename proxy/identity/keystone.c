@@ -42,6 +42,16 @@ void ident_unauthorized(struct ident_call *c)
 	ident_error(c, 401, "The request you have made requires authentication.");
 }
 
+void ident_refused(struct ident_call *c, int error)
+{
+	if (error != -EBUSY) {
+		ident_unauthorized(c);
+		return;
+	}
+	ident_error(c, 429, "Too many failed attempts; try again in some seconds.");
+	headers_set(&c->res->headers, S("Retry-After"), S("5"));
+}
+
 void ident_not_found(struct ident_call *c, const char *what, struct str id)
 {
 	ident_error(c, 404, "Could not find %s: %.*s.", what, STR(id));

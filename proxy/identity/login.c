@@ -2,6 +2,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/crypto/digest.h"
+#include "proxy/identity/backoff.h"
 #include "proxy/identity/identity.h"
 
 /* ---- reading ---- */
@@ -330,14 +331,30 @@ waits static int who(struct identity *id, struct arena *a, const struct login *l
 	return rc;
 }
 
-int login_check(struct identity *id, struct arena *a, const struct login *l, struct session *ret)
+/* What is guessed at: the name of the user or the application credential. */
+static struct str guessed(const struct login *l)
 {
+	if (l->by_credential)
+		return l->credential_id.p ? l->credential_id : l->credential_name;
+	return l->user_id.p ? l->user_id : l->user_name;
+}
+
+int login_check(struct identity *id, struct request *req, const struct login *l,
+		struct session *ret)
+{
+	struct arena *a = req->arena;
+	bool secret = l->by_password || l->by_credential;
+	int rc = secret ? backoff_wait(req->peer_ip, guessed(l)) : 0;
+
+	if (rc < 0)
+		return rc;
 	int64_t now = clock_wall_us();
 	struct session s = { .issued_us = now, .audit = audit_id(a) };
 
 	s.expires = now / 1000000 + (int64_t)(identity_conf.token_life / 1000);
-	int rc = who(id, a, l, &s);
-
+	rc = who(id, a, l, &s);
+	if (secret)
+		backoff_done(req->peer_ip, guessed(l), rc == 0);
 	if (rc < 0)
 		return rc;
 	if (l->scoped)

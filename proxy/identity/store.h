@@ -1,5 +1,5 @@
-/* Records in the store itself: the objects of the hidden account .identity, container records, named
- * <kind>/<id>. Every worker keeps all of them in memory. One that changes something tells its
+/* Records in the store itself: the objects of the hidden account .identity, container records,
+ * named <kind>/<id>. Every worker keeps all of them in memory. One that changes something tells its
  * siblings through a shared table, and the other proxies by a stamp that all look at every two
  * seconds. */
 #pragma once

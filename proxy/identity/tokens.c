@@ -115,9 +115,9 @@ waits static void log_in(struct ident_call *c)
 		return;
 	}
 	if (rc == 0)
-		rc = login_check(c->id, c->req->arena, &l, &s);
+		rc = login_check(c->id, c->req, &l, &s);
 	if (rc < 0) {
-		ident_unauthorized(c);
+		ident_refused(c, rc);
 		return;
 	}
 	c->session = s;

@@ -97,8 +97,10 @@ waits static void log_in(struct ident_call *c)
 		ident_error(c, 400, "%s", why.text);
 		return;
 	}
-	if (login_check(c->id, c->req->arena, &l, &s) < 0) {
-		ident_unauthorized(c);
+	int rc = login_check(c->id, c->req, &l, &s);
+
+	if (rc < 0) {
+		ident_refused(c, rc);
 		return;
 	}
 	c->session = s;
