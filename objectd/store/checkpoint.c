@@ -189,6 +189,6 @@ void keeper_stop(struct store *s)
 	s->closing = true;
 	s->stopper = task_self();
 	waitq_wake_all(&s->keeper_q);
-	while (s->keeper)
+	while (s->keeper || s->filling)
 		task_wait_masked("housekeeping");
 }

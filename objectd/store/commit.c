@@ -255,10 +255,8 @@ static int write_and_sync(struct store *s, uint64_t at)
 	if (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG) {
 		/* What was written of it has this batch's number, which is never used again, so it
 		 * cannot be taken for a part of what will stand here. */
-		if (ftruncate(s->fd, (off_t)at) == 0) {
-			s->prepared = at;
+		if (volume_cut(s, at) == 0)
 			return -ENOSPC;
-		}
 	}
 	if (rc < 0)
 		return -EIO;
@@ -394,9 +392,12 @@ static void poke_if_due(struct store *s)
 	pthread_mutex_lock(&s->lock);
 	bool due = s->bytes_since > CHECKPOINT_BYTES || s->records_since > CHECKPOINT_RECORDS ||
 		   !list_empty(&s->waste);
+	bool fill = volume_wants_filling(s);
 	pthread_mutex_unlock(&s->lock);
 	if (due)
 		keeper_poke(s);
+	if (fill)
+		volume_fill(s);
 }
 
 int commit_run(struct store *s, struct op *op)

@@ -13,7 +13,6 @@
 
 enum {
 	STORE_MAGIC = 0x5e0a7b1e,
-	PREPARE_STEP = 8 * MIB,         /* how much of a volume is allocated ahead */
 	BATCH_OPS_MAX = 1024,
 	BATCH_BYTES_MAX = 8 * MIB,
 	QUEUE_BYTES_MAX = 32 * MIB,
@@ -82,7 +81,10 @@ struct store {
 	uint64_t records_since;         /* records since the checkpoint */
 	uint64_t bytes_since;
 	struct list waste;
-	struct store_stats stats;       /* only the counting ones; … to here */
+	struct store_stats stats;       /* only the counting ones */
+	uint64_t prepared;              /* bytes of the active volume that are allocated */
+	bool filling_chunk, filler_excluded, fast;
+	pthread_cond_t chunk_done;      /* … to here */
 
 	_Atomic int broken;             /* an I/O error: nothing is written any more */
 	_Atomic uint64_t large_next;    /* the next large file's id */
@@ -91,7 +93,6 @@ struct store {
 	struct apply *apply;
 	struct volume *active;          /* the last; its end moves under the lock */
 	int fd;                         /* of it, for writing */
-	uint64_t prepared;              /* bytes allocated */
 	uint64_t batch;
 	struct op **ops;                /* of the batch */
 	struct iovec *iov;
@@ -104,6 +105,8 @@ struct store {
 	struct waitq keeper_q;
 	bool closing, keeper_poked, checkpointing;
 	uint64_t free_checked_ms, disk_free, disk_size, slow_until_ms;
+	bool filling, no_filling;
+	uint64_t rate_at_ms, rate_bytes;
 	unsigned large_writers;
 	struct buf scratch;
 };
@@ -125,14 +128,21 @@ void volume_unpin(struct store *s, struct volume *v);
 must_check int volume_create(struct store *s, uint32_t id);
 /* Opens the last volume for appending behind its end. */
 must_check int volume_resume(struct store *s);
-/* Makes sure that bytes fit behind the active volume's end, perhaps in a new volume (surely with
- * seal): 0 or -ENOSPC … */
-must_check int volume_prepare(struct store *s, uint64_t bytes, bool seal);
-/* Cuts the allocated tail off. */
-void volume_trim(struct store *s);
 /* Forgets and unlinks a volume without live records. Lock not held. */
 must_check int volume_remove(struct store *s, uint32_t id);
 void volumes_free(struct store *s);
+
+/* ---- prepare.c: room behind the end of the active volume ---- */
+/* Makes sure that bytes fit there, perhaps in a new volume (surely with seal): 0 or -ENOSPC … Only
+ * the committer calls it. */
+must_check int volume_prepare(struct store *s, uint64_t bytes, bool seal);
+/* Cuts the file (the committer); cuts the allocated tail off (nobody else may be at work). */
+must_check int volume_cut(struct store *s, uint64_t end);
+void volume_trim(struct store *s);
+/* Lock held: whether volume_fill should be called. */
+bool volume_wants_filling(struct store *s);
+/* Starts writing zeros ahead, in a task of its own. */
+void volume_fill(struct store *s);
 
 /* ---- apply.c: changes of the index, gathered and written together ---- */
 struct apply;

@@ -219,6 +219,7 @@ static void store_free(struct store *s)
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->chunk_done);
 	buf_done(&s->rows);
 	buf_done(&s->rows_head);
 	buf_done(&s->scratch);
@@ -246,6 +247,7 @@ static struct store *store_new(const struct store_options *o)
 	s->lock_fd = s->fd = -1;
 	s->large_next = 1;
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->chunk_done, NULL);
 	list_init(&s->waste);
 	list_init(&s->open_objects);
 	waitq_init(&s->keeper_q);

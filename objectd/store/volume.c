@@ -153,8 +153,8 @@ int volume_create(struct store *s, uint32_t id)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = fd;
-	s->prepared = VOLUME_HEADER;
 	pthread_mutex_lock(&s->lock);
+	s->prepared = VOLUME_HEADER;
 	s->active = volume_insert(s, id, salt);
 	pthread_mutex_unlock(&s->lock);
 	return 0;
@@ -175,71 +175,6 @@ int volume_resume(struct store *s)
 		return -errno;
 	s->prepared = (uint64_t)st.st_size;
 	return 0;
-}
-
-void volume_trim(struct store *s)
-{
-	struct volume *v = s->active;
-
-	if (s->fd < 0 || s->prepared <= v->end)
-		return;
-	/* Only housekeeping: a longer file reads as zeros behind the end. */
-	if (ftruncate(s->fd, (off_t)v->end) == 0 && fdatasync(s->fd) == 0)
-		s->prepared = v->end;
-}
-
-static int allocate_until(struct store *s, uint64_t until)
-{
-	if (fallocate(s->fd, 0, (off_t)s->prepared, (off_t)(until - s->prepared)) == 0)
-		return 0;
-	switch (errno) {
-	case EOPNOTSUPP:
-	case ENOSYS:            /* then the file grows by writing */
-		return 0;
-	case EDQUOT:
-	case EFBIG:
-		return -ENOSPC;
-	default:
-		return -errno;
-	}
-}
-
-/* Allocates step by step, so that a nearly empty volume costs little; a full disk shows here,
- * before anything is half written. */
-static int allocate(struct store *s, uint64_t end)
-{
-	uint64_t step = MIN((uint64_t)PREPARE_STEP, s->o.volume_max);
-	uint64_t until = MAX(end, MIN(s->prepared + step, MAX(s->o.volume_max, end)));
-
-	if (end <= s->prepared)
-		return 0;
-	int rc = allocate_until(s, until);
-	if (rc == -ENOSPC && until > end) {
-		until = end;
-		rc = allocate_until(s, until);
-	}
-	if (rc == 0)
-		s->prepared = until;
-	return rc;
-}
-
-int volume_prepare(struct store *s, uint64_t bytes, bool seal)
-{
-	struct volume *v = s->active;
-
-	if ((seal || v->end + bytes > s->o.volume_max) && v->end > VOLUME_HEADER) {
-		uint32_t id = v->id + 1;
-
-		volume_trim(s);
-		int rc = volume_create(s, id);
-		if (rc < 0)
-			return rc == -EDQUOT ? -ENOSPC : rc;
-		pthread_mutex_lock(&s->lock);
-		v->sealed = true;
-		v = s->active;
-		pthread_mutex_unlock(&s->lock);
-	}
-	return allocate(s, v->end + bytes);
 }
 
 int volume_remove(struct store *s, uint32_t id)
