@@ -1,5 +1,5 @@
-"""kill -9 of any process at any moment under load: nothing acknowledged is lost, nothing half-written
-is served, nothing deleted comes back, and the listings agree."""
+"""kill -9 of any process at any moment under load: nothing acknowledged is lost, nothing
+half-written is served, nothing deleted comes back, and the listings agree."""
 import hashlib
 import http.client
 import os

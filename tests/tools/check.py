@@ -72,7 +72,8 @@ def build(name, targets, variables):
     else:
         result.fail("the build failed; all it said is in " + log_path(name))
         lines = tail(log_path(name), 1000000)
-        wrong = [i for i, x in enumerate(lines) if re.search(r"error|undefined reference|\*\*\*", x)]
+        sign = re.compile(r"error|undefined reference|\*\*\*")
+        wrong = [i for i, x in enumerate(lines) if sign.search(x)]
         shown = sorted({j for i in wrong for j in range(max(i - 2, 0), i + 4)})
         result.lines += [lines[j] for j in shown if j < len(lines)][:LOG_LINES] or lines[-40:]
     return result
@@ -160,27 +161,43 @@ def python_folders():
     return sorted(os.path.relpath(p, ROOT) for p in found)
 
 
-def pytest(name, folder, env):
-    result = Result()
+def pytest_once(name, folder, env, more):
+    """Counts by kind, or None when pytest did not end."""
     xml = os.path.join(OUT, name + ".xml")
     if os.path.exists(xml):
         os.unlink(xml)
     command = [sys.executable, "-m", "pytest", "-q", "--junitxml", xml, "--durations", "10",
-               *python_folders()]
-    status = run(command, log_path(name),
-                 env=dict(env, NEEDLETAIL_BIN=os.path.join(ROOT, folder, "bin")))
+               "-o", "cache_dir=" + os.path.join(OUT, "pytest-" + folder.replace("/", "-")),
+               *more, *python_folders()]
+    run(command, log_path(name), env=dict(env, NEEDLETAIL_BIN=os.path.join(ROOT, folder, "bin")))
     try:
-        suite = ElementTree.parse(xml).getroot().find("testsuite").attrib
+        suite = ElementTree.parse(xml).getroot().find("testsuite")
     except (OSError, ElementTree.ParseError):
-        result.fail("pytest did not end (status %s)" % status)
+        return None
+    count = {k: int(suite.attrib[k]) for k in ("tests", "failures", "errors", "skipped")}
+    count["bad"] = count["failures"] + count["errors"]
+    count["names"] = [c.get("classname") + "." + c.get("name") for c in suite.iter("testcase")
+                      if c.find("failure") is not None or c.find("error") is not None]
+    return count
+
+
+def pytest(name, folder, env):
+    """Every test; those that failed run once more by themselves. One that then passes is named (it
+    depends on what else the machine does, which is worth mending), one that fails again fails."""
+    result = Result()
+    count = pytest_once(name, folder, env, [])
+    if count is None or count["tests"] == count["skipped"]:
+        result.fail("pytest did not end, or ran nothing")
         result.lines += tail(log_path(name))
         return result
-    count = {k: int(suite[k]) for k in ("tests", "failures", "errors", "skipped")}
-    result.failed = count["failures"] + count["errors"]
     result.skipped = count["skipped"]
+    if 0 < count["bad"] <= AGAIN_MAX:
+        first, again = count["names"], pytest_once(name, folder, env, ["--last-failed"])
+        count["bad"] = again["bad"] if again else count["bad"]
+        result.lines += ["passed when run again: " + n for n in first
+                         if again and n not in again["names"]]
+    result.failed = count["bad"]
     result.passed = max(count["tests"] - result.failed - result.skipped, 0)
-    if status != 0 and not result.failed or result.passed == 0:
-        result.fail("pytest ended with status %s" % status)
     if result.failed:
         result.lines += tail(log_path(name), 4 * LOG_LINES)
     return result

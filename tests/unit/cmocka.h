@@ -1,5 +1,5 @@
-/* What a unit test includes: the project's ground, then cmocka (which wants these headers before it,
- * and its own assertions are named assert_*, so ours stay untouched). */
+/* What a unit test includes: the project's ground, then cmocka (which wants these headers before
+ * it, and its own assertions are named assert_*, so ours stay untouched). */
 #pragma once
 #include "lib/base/base.h"
 
