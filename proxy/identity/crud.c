@@ -106,6 +106,10 @@ static bool complete(struct ident_call *c, const struct resource *r, json_t *doc
 		json_object_set_new(doc, "region", json_of(region));
 		return refers(c, doc, "service_id", RECORD_SERVICE, "service");
 	}
+	if (r->kind == RECORD_SECRET) {
+		set_default(doc, "user_id", c->session.user);
+		return refers(c, doc, "user_id", RECORD_USER, "user");
+	}
 	return r->kind != RECORD_REGION ||
 	       refers(c, doc, "parent_region_id", RECORD_REGION, "region");
 }
@@ -153,11 +157,24 @@ waits static const json_t *body_of(struct ident_call *c, const struct resource *
 	return json_is_object(given) ? given : NULL;
 }
 
+/* An endpoint's region is made when there is none of that name. */
+waits static int make_region(struct ident_call *c, const json_t *doc)
+{
+	struct str key = json_str(doc, "region_id");
+
+	if (!key.n || records_get(c->id->records, RECORD_REGION, key))
+		return 0;
+	return store_write(c->id, RECORD_REGION, key,
+			   json_pack("{s:o, s:s, s:n}", "id", json_of(key), "description", "",
+				     "parent_region_id"));
+}
+
 waits static void store(struct ident_call *c, const struct resource *r, json_t *doc, int status)
 {
 	struct str key = arena_str(c->req->arena, json_str(doc, "id"));
 
-	if (store_write(c->id, r->kind, key, json_incref(doc)) < 0)
+	if ((r->kind == RECORD_ENDPOINT && make_region(c, doc) < 0) ||
+	    store_write(c->id, r->kind, key, json_incref(doc)) < 0)
 		ident_error(c, 503, "The record could not be stored now.");
 	else
 		ident_respond(c, status, wrapped(c, r, doc));

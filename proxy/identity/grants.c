@@ -187,7 +187,11 @@ static void list_assignments(struct ident_call *c)
 
 	json_array_foreach(all, i, doc) {
 		bool group = str_eq(json_str(doc, "actor_type"), S("group"));
+		const json_t *role =
+			records_get(c->id->records, RECORD_ROLE, json_str(doc, "role_id"));
 
+		if (effective && json_str(role, "domain_id").p)
+			continue;
 		if (!effective || !group) {
 			if (wanted(c, doc))
 				json_array_append_new(list, assignment_view(c, doc, STR_NONE));

@@ -110,7 +110,7 @@ waits static bool users(struct ident_call *c)
 	if (!password &&
 	    !(get && (str_eq(what, S("projects")) || str_eq(what, S("groups")))))
 		return false;
-	if (!str_eq(user, c->session.user) && (!c->admin || password))
+	if (!str_eq(user, c->session.user) && !c->admin)
 		forbidden(c);
 	else if (!records_get(c->id->records, RECORD_USER, user))
 		ident_not_found(c, "user", user);

@@ -14,6 +14,8 @@ const char *const record_plurals[RECORD_KINDS] = {
 	[RECORD_ENDPOINT] = "endpoints",
 	[RECORD_CREDENTIAL] = "application_credentials",
 	[RECORD_REVOCATION] = "revocations",
+	[RECORD_SECRET] = "credentials",
+	[RECORD_POLICY] = "policies",
 };
 
 struct entry {

@@ -67,6 +67,19 @@ static const struct member endpoint_members[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct member secret_members[] = {
+	{ "blob", MEMBER_REQUIRED, NULL },
+	{ "type", MEMBER_REQUIRED, NULL },
+	{ "user_id", 0, NULL },
+	{ "project_id", MEMBER_NULLABLE, "null" },
+	{ NULL, 0, NULL },
+};
+static const struct member policy_members[] = {
+	{ "blob", MEMBER_REQUIRED, NULL },
+	{ "type", MEMBER_REQUIRED, NULL },
+	{ NULL, 0, NULL },
+};
+
 static const struct resource resources[] = {
 	{ RECORD_DOMAIN, "domain", domain_members, false, true },
 	{ RECORD_PROJECT, "project", project_members, true, true },
@@ -76,6 +89,8 @@ static const struct resource resources[] = {
 	{ RECORD_REGION, "region", region_members, false, false },
 	{ RECORD_SERVICE, "service", service_members, false, false },
 	{ RECORD_ENDPOINT, "endpoint", endpoint_members, false, false },
+	{ RECORD_SECRET, "credential", secret_members, false, false },
+	{ RECORD_POLICY, "policy", policy_members, false, false },
 };
 
 const struct resource *resource_find(struct str plural)
@@ -94,17 +109,28 @@ static const struct member *member_find(const struct resource *r, const char *na
 	return NULL;
 }
 
-static int check_member(const struct member *m, const json_t *value, struct fault *why)
+static size_t characters(struct str text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		n += (text.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static int check_member(const struct resource *r, const struct member *m,
+			const json_t *value, struct fault *why)
 {
 	if (m->flags & MEMBER_OTHER || (m->flags & MEMBER_NULLABLE && json_is_null(value)))
 		return 0;
 	if (m->flags & MEMBER_BOOL ? !json_is_boolean(value) : !json_is_string(value))
 		return fault_set(why, -EINVAL, "Invalid input for field '%s'.", m->name);
 	bool is_name = strcmp(m->name, "name") == 0;
+	size_t most = r->kind == RECORD_DOMAIN || r->kind == RECORD_PROJECT ? 64 : NAME_MAX_CHARS;
 	struct str text = str_from(json_string_value(value));
 
 	if (json_is_string(value) && ((is_name && str_trim(text).n == 0) ||
-				      (is_name && text.n > 4 * (size_t)NAME_MAX_CHARS) ||
+				      (is_name && characters(text) > most) ||
 				      (m->flags & MEMBER_REQUIRED && text.n == 0)))
 		return fault_set(why, -EINVAL, "Invalid input for field '%s'.", m->name);
 	return 0;
@@ -131,7 +157,7 @@ static int take(const struct resource *r, json_t *doc, const json_t *given, bool
 
 		if (*key == '_' || strcmp(key, "links") == 0 || strcmp(key, "id") == 0)
 			continue;
-		if (m && check_member(m, value, why) < 0)
+		if (m && check_member(r, m, value, why) < 0)
 			return -EINVAL;
 		if (m && !is_new && m->flags & MEMBER_FIXED &&
 		    !json_equal(value, json_object_get(doc, key)))

@@ -65,7 +65,8 @@ static void add_roles(const struct identity *id, json_t *to, const json_t *role_
 	json_array_foreach(role_ids, i, v) {
 		json_t *role = records_get(id->records, RECORD_ROLE,
 					   str_from(json_string_value(v)));
-		bool have = role == NULL;
+		/* Roles of a domain are for implying others, and give nothing themselves. */
+		bool have = !role || json_str(role, "domain_id").p;
 
 		json_array_foreach(to, j, known)
 			have |= known == role;
