@@ -31,7 +31,8 @@ int hex_decode(struct str s, void *bytes, size_t n)
 		if (hex_digit(s.p[i]) < 0)
 			return -EINVAL;
 	for (size_t i = 0; i < n; i++)
-		to[i] = (unsigned char)(hex_digit(s.p[2 * i]) << 4 | hex_digit(s.p[2 * i + 1]));
+		to[i] = (unsigned char)((unsigned)hex_digit(s.p[2 * i]) << 4 |
+					(unsigned)hex_digit(s.p[2 * i + 1]));
 	return 0;
 }
 

@@ -134,6 +134,8 @@ void *map_put(struct map *m, struct str key, void *value)
 static void *unlink_entry(struct map *m, struct entry **at)
 {
 	struct entry *e = *at;
+
+	assert(e);
 	void *value = e->value;
 
 	*at = e->next;
