@@ -3,6 +3,7 @@
 #include "lib/base/encode.h"
 #include "lib/swift/metadata.h"
 #include "proxy/middleware/kinds.h"
+#include "proxy/middleware/listing_json.h"
 
 struct source {
 	struct str account, container, object;
@@ -240,6 +241,8 @@ waits static void copy(struct middleware *mw, struct request *req, struct respon
 	set_etag(req, &got, manifest);
 	if (manifest)
 		set_manifest(req, &got);
+	/* It was the source's. */
+	req->query = query_with(req->arena, req->query, S("version-id"), STR_NONE);
 	static const struct str source_only[] = { STR_INIT("Range"), STR_INIT("If-Match"),
 						  STR_INIT("If-None-Match"),
 						  STR_INIT("If-Modified-Since"),

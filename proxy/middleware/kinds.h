@@ -20,6 +20,7 @@ extern const struct middleware_kind middleware_domain_remap;
 extern const struct middleware_kind middleware_ratelimit;
 extern const struct middleware_kind middleware_slo;
 extern const struct middleware_kind middleware_dlo;
+extern const struct middleware_kind middleware_object_versioning;
 extern const struct middleware_kind middleware_versioned_writes;
 extern const struct middleware_kind middleware_symlink;
 extern const struct middleware_kind middleware_bulk;

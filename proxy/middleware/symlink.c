@@ -60,6 +60,7 @@ struct walk {
 	struct str location;    /* where the last hop went; absent: nowhere yet */
 	struct str etag;        /* what the last link promised of its target */
 	int64_t hops;
+	bool of_version;        /* the last link was a version's: the ETag is what is stored there */
 	bool statics_only;      /* dynamic links are ends */
 };
 
@@ -113,7 +114,7 @@ static enum hop take_hop(struct walk *w, struct response *res)
 
 	if (!target.n || (w->statics_only && !promised.n))
 		return HOP_NONE;
-	if (w->etag.n && !str_eq(w->etag, promised.n ? promised : own)) {
+	if (w->etag.n && !str_eq(w->etag, promised.n && !w->of_version ? promised : own)) {
 		conflict(w, res, "X-Symlink-Target-Etag headers do not match");
 		return HOP_REFUSED;
 	}
@@ -125,7 +126,8 @@ static enum hop take_hop(struct walk *w, struct response *res)
 		return HOP_REFUSED;
 	}
 	w->etag = promised;
-	w->hops += !str_is_true(headers_get(&res->headers, SYMLINK_EXTEND));
+	w->of_version = str_is_true(headers_get(&res->headers, SYMLINK_EXTEND));
+	w->hops += !w->of_version;
 	w->at = next_hop(w, res);
 	return w->at ? HOP_NEXT : HOP_REFUSED;
 }
