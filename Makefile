@@ -121,6 +121,11 @@ unit-programs: $(unit_bin)
 unit: $(foreach t,$(unit_bin),$(if $(or $(if $(UNIT),,all),$(findstring $(UNIT),$(t))),$(t)))
 	@for t in $^; do echo "== $$t"; ASAN_OPTIONS=detect_stack_use_after_return=0 $$t || exit 1; done
 
+# Those of the store need objectd's archive.
+$(O)/bench/store_%: $(O)/tests/bench/store_%.o $(O)/objectd.a $(O)/lib.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
 # A bench program is tests/bench/NAME.c and what is in the folder tests/bench/NAME/, if there is one.
 $(O)/bench/%: $(O)/tests/bench/%.o $$(call obj,$$(wildcard tests/bench/$$*/*.c)) $(O)/lib.a
 	@mkdir -p $(@D)
