@@ -161,14 +161,19 @@ static size_t strings_size(const struct headers *h)
 
 static struct entry *entry_of_account(const struct account_info *info, struct str key)
 {
-	size_t room = strings_size(&info->meta) + strings_size(&info->sysmeta) + key.n;
+	size_t room = strings_size(&info->meta) + strings_size(&info->sysmeta) +
+		      strings_size(&info->policies) + key.n;
 	struct entry *e = xcalloc(1, sizeof *e + room);
 	struct packer k = { .at = (char *)(e + 1) };
 
 	e->account = *info;
+	struct headers none = { 0 };
+
 	pack_arrays(&k, &e->account.meta, &e->account.sysmeta);
+	pack_arrays(&k, &e->account.policies, &none);
 	pack_headers(&k, &e->account.meta);
 	pack_headers(&k, &e->account.sysmeta);
+	pack_headers(&k, &e->account.policies);
 	e->key = key;
 	pack_str(&k, &e->key);
 	assert(k.n <= room);
@@ -302,6 +307,8 @@ static void account_from(struct arena *a, const struct response *res, struct acc
 	info->bytes_used = number_in(h, S("X-Account-Bytes-Used"));
 	headers_init(&info->meta, a);
 	headers_init(&info->sysmeta, a);
+	headers_init(&info->policies, a);
+	gather(&info->policies, h, S("X-Account-Storage-Policy-"));
 	gather(&info->meta, h, S("X-Account-Meta-"));
 	gather(&info->sysmeta, h, S("X-Account-Sysmeta-"));
 }

@@ -89,6 +89,7 @@ struct account_info {
 	uint64_t container_count, object_count, bytes_used;
 	struct headers meta;            /* X-Account-Meta-*, names without the prefix, lower case */
 	struct headers sysmeta;         /* X-Account-Sysmeta-*, likewise */
+	struct headers policies;        /* lower-case "gold-bytes-used" and so on */
 };
 
 struct container_info {

@@ -12,6 +12,7 @@ void account_get(struct db_request *r)
 		return;
 	/* Accounts know no path=. */
 	q.path = STR_NONE;
+	q.cluster = r->o->cluster;
 	int rc = db_info_get(r->o->dbs, &r->id, &info);
 
 	if (rc < 0)

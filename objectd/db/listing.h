@@ -10,6 +10,7 @@ enum { LISTING_LIMIT = 10000 };
 enum listing_format { LISTING_TEXT, LISTING_JSON, LISTING_XML, LISTING_RAW };
 
 /* Texts that are absent or empty do not apply, except that an empty path does. */
+struct cluster;
 struct listing_query {
 	uint64_t limit;
 	struct str marker, end_marker, prefix, delimiter, path;
@@ -20,6 +21,7 @@ struct listing_query {
 	 * do not apply. */
 	enum listing_format format;
 	struct str content_type;        /* of the answer, without charset */
+	const struct cluster *cluster;  /* whose policies containers have; NULL: not shown */
 };
 
 /* Takes limit, marker … from the request, checked: 0, or -EINVAL after answering 400, 406 or

@@ -2,6 +2,7 @@
  * because this is where a listing's time goes. */
 #include "objectd/db/internal.h"
 #include "lib/swift/listed_etag.h"
+#include "lib/swift/policy.h"
 
 /* A byte may become "\u0000"; the rest of a row's JSON fits in this. */
 enum { ESCAPE_FACTOR = 6, ROW_FIXED = 256 };
@@ -299,7 +300,9 @@ void listing_add_row(struct listing *l, struct str name, const struct row *r)
 
 void listing_add_account_row(struct listing *l, struct str name, const struct account_row *r)
 {
-	char *p = reserve(l, name.n);
+	const struct policy *known = l->q.cluster ? cluster_policy(l->q.cluster, r->policy) : NULL;
+	struct str policy = known ? known->name : STR_NONE;
+	char *p = reserve(l, name.n + policy.n);
 
 	if (l->q.format == LISTING_JSON) {
 		p = put_separator(l, p);
@@ -311,7 +314,12 @@ void listing_add_account_row(struct listing *l, struct str name, const struct ac
 		p = put_u64(p, r->bytes);
 		p = PUT_LIT(p, ", \"last_modified\": \"");
 		p = put_time(l, p, r->put_ts);
-		p = PUT_LIT(p, "\"}");
+		*p++ = '"';
+		if (policy.p) {
+			p = PUT_LIT(p, ", \"storage_policy\": ");
+			p = put_json(p, policy);
+		}
+		*p++ = '}';
 	} else if (l->q.format == LISTING_XML) {
 		p = PUT_LIT(p, "<container>");
 		p = put_element(p, S("name"), name);
@@ -319,7 +327,10 @@ void listing_add_account_row(struct listing *l, struct str name, const struct ac
 		p = put_number_element(p, S("bytes"), r->bytes);
 		p = PUT_LIT(p, "<last_modified>");
 		p = put_time(l, p, r->put_ts);
-		p = PUT_LIT(p, "</last_modified></container>\n");
+		p = PUT_LIT(p, "</last_modified>");
+		if (policy.p)
+			p = put_element(p, S("storage_policy"), policy);
+		p = PUT_LIT(p, "</container>\n");
 	} else {
 		p = put(p, name.p, name.n);
 		*p++ = '\n';

@@ -34,6 +34,11 @@ waits static int make_account(struct request *req, struct response *res)
 	if (p->path.account.p[0] == '.')
 		return 0;
 	info = proxy_account_info(req, p->path.account);
+	/* Deleted, and what it had is not reaped yet. */
+	if (info->status == 410) {
+		respond_status(res, 503);
+		return -ESTALE;
+	}
 	if (!(info->status == 200 && info->fake))
 		return container_check_account(req, res);
 	if (account_autocreate(req, p->path.account) < 0) {

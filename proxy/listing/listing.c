@@ -392,6 +392,7 @@ waits static int merge(struct listing_run *run)
 	run->res->body = NULL;
 	take_query(run, &q);
 	rollup_init(&u, run->req->arena, run->target->kind, &q);
+	u.cluster = proxy_request(run->req)->proxy->cluster;
 	stream_init(&s[n++], run, run->source.dev);
 	for (unsigned i = 0; i < run->wanted; i++)
 		if (run->witness[i].dev && run->witness[i].dev != run->source.dev)

@@ -2,6 +2,7 @@
  * (common/middleware/listing_formats.py). */
 #include "lib/base/encode.h"
 #include "lib/swift/listed_etag.h"
+#include "lib/swift/policy.h"
 #include "proxy/listing/item.h"
 #include "proxy/listing/rollup.h"
 
@@ -46,10 +47,20 @@ static void add_number(struct buf *to, const char *tag, uint64_t v)
 	buf_addf(to, "<%s>%" PRIu64 "</%s>", tag, v, tag);
 }
 
+/* The name of a container's policy; absent when it is not known. */
+static struct str policy_name(const struct rollup *u, const struct raw_row *r)
+{
+	const struct policy *p = NULL;
+
+	if (u->kind != SWIFT_CONTAINER && u->cluster)
+		p = cluster_policy(u->cluster, r->policy);
+	return p ? p->name : STR_NONE;
+}
+
 static void print_json(const struct rollup *u, const struct item *i, struct buf *to)
 {
 	const struct raw_row *r = &i->row;
-	struct str hash = r->hash, slo = STR_NONE;
+	struct str hash = r->hash, slo = STR_NONE, policy = policy_name(u, r);
 	char date[27], room[LISTED_ETAG_MAX], quoted[LISTED_ETAG_MAX + 3];
 
 	if (i->subdir) {
@@ -73,6 +84,10 @@ static void print_json(const struct rollup *u, const struct item *i, struct buf 
 		buf_addf(to, ", \"count\": %" PRIu64 ", \"bytes\": %" PRIu64, r->count, r->bytes);
 	}
 	buf_addf(to, ", \"last_modified\": \"%s\"", date);
+	if (policy.p) {
+		buf_add_lit(to, ", \"storage_policy\": ");
+		json_escape(to, policy);
+	}
 	if (slo.p) {
 		snprintf(quoted, sizeof quoted, "\"%.*s\"", STR(slo));
 		buf_add_lit(to, ", \"slo_etag\": ");
@@ -117,6 +132,8 @@ static void print_xml(const struct rollup *u, const struct item *i, struct buf *
 		add_number(to, "bytes", r->bytes);
 	}
 	add_element(to, "last_modified", str_from(date));
+	if (policy_name(u, r).p)
+		add_element(to, "storage_policy", policy_name(u, r));
 	buf_add_str(to, u->kind == SWIFT_CONTAINER ? S("</object>") : S("</container>\n"));
 }
 

@@ -20,8 +20,10 @@ struct listing_query {
 void listing_query_take(const struct request *req, uint64_t max, struct listing_query *ret);
 
 struct item;
+struct cluster;
 struct rollup {
 	enum swift_kind kind;
+	const struct cluster *cluster;  /* whose policies containers have; NULL: they are not shown */
 	struct listing_query q;
 	struct str path_prefix;
 	struct item **items;            /* of a reversed listing a ring with the last `limit` */

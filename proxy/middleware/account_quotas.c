@@ -109,6 +109,34 @@ static bool fits(struct request *req, uint64_t used, uint64_t quota, uint64_t wa
 	return true;
 }
 
+/* The quotas that hold for one policy; others do not count what is in it. */
+waits static bool fits_policy(struct request *req, const struct account_info *info, uint64_t length)
+{
+	const struct proxy_request *p = proxy_request(req);
+	const struct container_info *c =
+		proxy_container_info(req, p->path.account, p->path.container);
+	const struct policy *policy = cluster_policy(p->proxy->cluster, c->policy_index);
+	struct arena *a = req->arena;
+	uint64_t quota, used = 0;
+
+	if (c->status != 200 || !policy)
+		return true;
+	struct str name = policy->name;
+
+	(void)!str_to_u64(headers_get(&info->policies,
+				      arena_printf(a, "%.*s-bytes-used", STR(name))), &used);
+	if (quota_of(&info->sysmeta, arena_printf(a, "quota-bytes-policy-%.*s", STR(name)),
+		     &quota) &&
+	    !fits(req, used, quota, length))
+		return false;
+	used = 0;
+	(void)!str_to_u64(headers_get(&info->policies,
+				      arena_printf(a, "%.*s-object-count", STR(name))), &used);
+	return !quota_of(&info->sysmeta, arena_printf(a, "quota-count-policy-%.*s", STR(name)),
+			 &quota) ||
+	       used < quota;
+}
+
 waits static bool upload_fits(struct request *req)
 {
 	const struct account_info *info = proxy_account_info(req, proxy_request(req)->path.account);
@@ -120,8 +148,9 @@ waits static bool upload_fits(struct request *req)
 	     quota_of(&info->meta, S("quota-bytes"), &quota)) &&
 	    !fits(req, info->bytes_used, quota, length))
 		return false;
-	return !quota_of(&info->sysmeta, S("quota-count"), &quota) ||
-	       info->object_count + 1 <= quota;
+	if (quota_of(&info->sysmeta, S("quota-count"), &quota) && info->object_count >= quota)
+		return false;
+	return fits_policy(req, info, length);
 }
 
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)

@@ -12,6 +12,14 @@ static void clean_content_type(struct headers *h)
 		headers_set(h, S("Content-Type"), str_head(type, (size_t)at));
 }
 
+/* A failed condition has no text (swob.py). */
+static void empty_412(struct response *res)
+{
+	body_close(res->body);
+	res->body = NULL;
+	res->content_length = 0;
+}
+
 void object_get(struct request *req, struct response *res)
 {
 	const struct proxy_request *p = proxy_request(req);
@@ -43,5 +51,7 @@ void object_get(struct request *req, struct response *res)
 	}
 	if (res->status / 100 == 2)
 		clean_content_type(&res->headers);
+	else if (res->status == 412)
+		empty_412(res);
 	app_accept_ranges(res);
 }
