@@ -31,8 +31,8 @@ static const struct middleware_kind *const order[] = {
 	&middleware_account_quotas,
 	&middleware_slo,
 	&middleware_dlo,
-	&middleware_object_versioning,
 	&middleware_versioned_writes,
+	&middleware_object_versioning,
 	&middleware_symlink,
 	&proxy_app,
 };
