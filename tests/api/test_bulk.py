@@ -169,6 +169,39 @@ def test_delete_many(client, container):
     assert client.get(container).status in (200, 204) and client.get(container).body == b""
 
 
+def test_expect_continue(raw, client, container):
+    body = "/%s/none\n" % container
+    raw.send("POST %s?bulk-delete HTTP/1.1\r\nHost: h\r\nX-Auth-Token: %s\r\n"
+             "Expect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+             % (client.account, client.token, len(body)))
+    assert raw.head().status == 100
+    raw.send(body)
+    res = raw.response()
+    assert res.status == 200 and b"Number Not Found: 1\n" in res.body
+
+
+def test_client_goes_away(cluster, client, container):
+    """In the middle of a list, of an archive, and of the work itself."""
+    fill(client, container, ["o%d" % i for i in range(40)])
+    head = "X-Auth-Token: %s\r\nHost: h\r\n" % client.token
+    data = archive([("f%d" % i, b"x" * 10000) for i in range(20)])
+    for start, body in (
+            ("POST %s?bulk-delete" % client.account, b"/none/none\n"),
+            ("PUT %s/%s?extract-archive=tar" % (client.account, container), data[:50000]),
+            ("DELETE %s/%s?recursive=true" % (client.account, container), b"")):
+        with cluster.raw() as r:
+            length = "Content-Length: 1000000\r\n" if body else ""
+            r.send((start + " HTTP/1.1\r\n" + head + length + "\r\n").encode() + body)
+            time.sleep(0.02)
+    res = client.request("DELETE", container, query="recursive=true", headers=JSON)
+    assert res.status in (200, 204, 404)
+    deadline = time.time() + 20
+    while client.head(container).status != 404 and time.time() < deadline:
+        client.request("DELETE", container, query="recursive=true")
+        time.sleep(0.1)
+    assert client.head(container).status == 404
+
+
 def test_info(client):
     info = client.get("/info").json
     assert info["bulk_delete"] == {"max_deletes_per_request": 10000, "max_failed_deletes": 1000}

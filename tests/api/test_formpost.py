@@ -222,7 +222,8 @@ def test_attributes(place, anonymous):
     at = int(time.time()) + 5000
     f = fields(path, x_delete_at=at)
     head = "Content-Type: text/x-own\r\nContent-Encoding: br\r\n"
-    assert post(anonymous, path, form(f, [("2", b"x", head), ("guess.html", b"y", "")])).status == 201
+    files = [("2", b"x", head), ("guess.html", b"y", "")]
+    assert post(anonymous, path, form(f, files)).status == 201
     res = c.head(name + "/a-2")
     assert (res.headers["Content-Type"], res.headers["Content-Encoding"],
             res.headers["X-Delete-At"]) == ("text/x-own", "br", str(at))
@@ -298,7 +299,8 @@ def test_in_pieces(place, anonymous):
     """Delimiters that are cut anywhere, and bytes that look like one."""
     c, name = place
     path = "%s/%s/pieces-" % (c.account, name)
-    data = b"\r\n--" + BOUNDARY.encode() + b"X\r\n-\r\n--\r\r\n" * 3 + b"\r\n--" + BOUNDARY.encode()[:-1]
+    b = b"\r\n--" + BOUNDARY.encode()
+    data = b + b"X\r\n-\r\n--\r\r\n" * 3 + b[:-1]
     body = form(fields(path), [("a", data), ("b", data[::-1])])
     res = post(anonymous, path, (body[i:i + 1] for i in range(len(body))))
     assert res.status == 201, res
