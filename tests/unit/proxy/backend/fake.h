@@ -306,7 +306,7 @@ waits static void tear_down_fakes(void)
 #define PRIMARIES(member, value) \
 	(fakes[0].member = (value), fakes[1].member = (value), fakes[2].member = (value))
 
-static unsigned requests_of_all(void)
+static inline unsigned requests_of_all(void)
 {
 	unsigned n = 0;
 
