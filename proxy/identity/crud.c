@@ -229,6 +229,10 @@ waits static void update(struct ident_call *c, const struct resource *r, json_t 
 		ident_error(c, 400, "%s", why.text);
 		return;
 	}
+	/* region is the older name of region_id. */
+	if (r->kind == RECORD_ENDPOINT && json_str(given, "region").p &&
+	    !json_str(given, "region_id").p)
+		json_object_set(doc, "region_id", json_object_get(given, "region"));
 	if (!complete(c, r, doc) || !name_is_free(c, r, doc))
 		return;
 	/* The configuration's own key is not for the store. */
@@ -261,6 +265,9 @@ static bool depends(enum record_kind kind, const json_t *doc, enum record_kind o
 	case RECORD_CREDENTIAL:
 		return (on == RECORD_USER && str_eq(json_str(doc, "user_id"), key)) ||
 		       (on == RECORD_PROJECT && str_eq(json_str(doc, "project_id"), key));
+	case RECORD_IMPLICATION:
+		return on == RECORD_ROLE && (str_eq(json_str(doc, "prior"), key) ||
+					     str_eq(json_str(doc, "implied"), key));
 	case RECORD_ENDPOINT:
 		return on == RECORD_SERVICE && str_eq(json_str(doc, "service_id"), key);
 	case RECORD_PROJECT:
@@ -278,7 +285,7 @@ waits static int delete_dependents(struct ident_call *c, enum record_kind on, st
 	static const enum record_kind order[] = { RECORD_USER,	     RECORD_GROUP,
 						  RECORD_PROJECT,    RECORD_ASSIGNMENT,
 						  RECORD_MEMBERSHIP, RECORD_CREDENTIAL,
-						  RECORD_ENDPOINT };
+						  RECORD_ENDPOINT,   RECORD_IMPLICATION };
 	int rc = 0;
 
 	for (size_t k = 0; rc == 0 && k < ARRAY_LEN(order); k++) {

@@ -153,11 +153,11 @@ static json_t *named(const struct ident_call *c, enum record_kind kind, struct s
 	return ident_reference(c, kind, id);
 }
 
-static json_t *assignment_view(const struct ident_call *c, const json_t *doc, struct str user)
+static json_t *assignment_view(const struct ident_call *c, const json_t *doc)
 {
 	struct str of = json_str(doc, "target"), type = str_cut(&of, '/');
-	struct str actor = user.n ? user : json_str(doc, "actor");
-	bool group = !user.n && str_eq(json_str(doc, "actor_type"), S("group"));
+	struct str actor = json_str(doc, "actor");
+	bool group = str_eq(json_str(doc, "actor_type"), S("group"));
 	bool names = request_has_query(c->req, S("include_names"));
 	json_t *scope = json_object();
 	struct str link = arena_printf(c->req->arena, "%.*s/v3/role_assignments",
@@ -176,38 +176,50 @@ static json_t *assignment_view(const struct ident_call *c, const json_t *doc, st
 			 "links", "assignment", json_of(link));
 }
 
-/* effective: what groups have is shown as what their users have. */
+static void add_if_wanted(const struct ident_call *c, const json_t *doc, json_t *list)
+{
+	if (wanted(c, doc))
+		json_array_append_new(list, assignment_view(c, doc));
+}
+
+/* effective: what a group has is shown as what its users have, and what a role implies beside it. */
+static void add_effective(const struct ident_call *c, const json_t *doc, json_t *list)
+{
+	bool group = str_eq(json_str(doc, "actor_type"), S("group"));
+	struct str actor = json_str(doc, "actor");
+	AUTO(json_text) users = group ? json_copy((json_t *)records_members(c->id->records,
+									   actor)) :
+					json_pack("[o]", json_of(actor));
+	AUTO(json_text) ids = json_pack("[O]", json_object_get(doc, "role_id"));
+	AUTO(json_text) roles = json_array();
+	json_t *user, *role;
+	size_t i, j;
+
+	identity_add_roles(c->id, roles, ids);
+	json_array_foreach(users, i, user) {
+		json_array_foreach(roles, j, role) {
+			AUTO(json_text) one =
+				json_pack("{s:s, s:O, s:O, s:O}", "actor_type", "user", "actor",
+					  user, "target", json_object_get(doc, "target"),
+					  "role_id", json_object_get(role, "id"));
+
+			add_if_wanted(c, one, list);
+		}
+	}
+}
+
 static void list_assignments(struct ident_call *c)
 {
 	AUTO(json_text) all = records_all(c->id->records, RECORD_ASSIGNMENT);
 	bool effective = request_has_query(c->req, S("effective"));
-	struct str only = request_query_lit(c->req, "user.id");
-	json_t *list = json_array(), *doc, *user;
-	size_t i, j;
+	json_t *list = json_array(), *doc;
+	size_t i;
 
 	json_array_foreach(all, i, doc) {
-		bool group = str_eq(json_str(doc, "actor_type"), S("group"));
-		const json_t *role =
-			records_get(c->id->records, RECORD_ROLE, json_str(doc, "role_id"));
-
-		if (effective && json_str(role, "domain_id").p)
-			continue;
-		if (!effective || !group) {
-			if (wanted(c, doc))
-				json_array_append_new(list, assignment_view(c, doc, STR_NONE));
-			continue;
-		}
-		json_array_foreach(records_members(c->id->records, json_str(doc, "actor")), j,
-				   user) {
-			struct str id = str_from(json_string_value(user));
-			AUTO(json_text) as_user =
-				json_pack("{s:s, s:o, s:O, s:O}", "actor_type", "user", "actor",
-					  json_of(id), "target", json_object_get(doc, "target"),
-					  "role_id", json_object_get(doc, "role_id"));
-
-			if ((!only.n || str_eq(only, id)) && wanted(c, as_user))
-				json_array_append_new(list, assignment_view(c, as_user, id));
-		}
+		if (effective)
+			add_effective(c, doc, list);
+		else
+			add_if_wanted(c, doc, list);
 	}
 	ident_respond_list(c, "role_assignments", list);
 }

@@ -50,6 +50,8 @@ must_check int session_open(struct identity *id, struct arena *a, struct str tex
  * target. */
 json_t *session_roles(const struct identity *id, const struct session *s);
 json_t *identity_roles(const struct identity *id, struct str user, struct str target);
+/* Adds the roles of these ids, with all that they imply, to those that are there. */
+void identity_add_roles(const struct identity *id, json_t *to, const json_t *role_ids);
 bool roles_have(const json_t *roles, struct str name);
 /* Whether user, and project or domain of the target, exist and are enabled. */
 bool identity_user_enabled(const struct identity *id, struct str user);

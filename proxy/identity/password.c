@@ -38,7 +38,7 @@ waits static bool matches(struct str stored, struct str password)
 {
 	struct hashing h = { .password = password };
 
-	if (stored.n && stored.n < sizeof h.text)
+	if (stored.p && stored.n < sizeof h.text)
 		memcpy(h.text, stored.p, stored.n);
 	task_run_blocking("scrypt", check, &h);
 	return h.good;

@@ -16,6 +16,7 @@ const char *const record_plurals[RECORD_KINDS] = {
 	[RECORD_REVOCATION] = "revocations",
 	[RECORD_SECRET] = "credentials",
 	[RECORD_POLICY] = "policies",
+	[RECORD_IMPLICATION] = "implications",
 };
 
 struct entry {
@@ -147,6 +148,8 @@ static void change_lists(struct records *r, enum record_kind kind, const json_t 
 
 		change(r, "groups", user, S(""), group);
 		change(r, "members", group, S(""), user);
+	} else if (kind == RECORD_IMPLICATION) {
+		change(r, "implies", json_str(doc, "prior"), S(""), json_str(doc, "implied"));
 	} else if (kind == RECORD_CREDENTIAL) {
 		change(r, "credentials", json_str(doc, "user_id"), S(""), json_str(doc, "id"));
 	}
@@ -280,6 +283,11 @@ const json_t *records_roles(const struct records *r, struct str actor, struct st
 const json_t *records_targets(const struct records *r, struct str actor)
 {
 	return list_get(r, "targets", actor, S(""));
+}
+
+const json_t *records_implied(const struct records *r, struct str role)
+{
+	return list_get(r, "implies", role, S(""));
 }
 
 const json_t *records_groups(const struct records *r, struct str user)

@@ -10,7 +10,8 @@
 enum record_kind {
 	RECORD_DOMAIN, RECORD_PROJECT, RECORD_USER, RECORD_GROUP, RECORD_ROLE, RECORD_ASSIGNMENT,
 	RECORD_MEMBERSHIP, RECORD_REGION, RECORD_SERVICE, RECORD_ENDPOINT, RECORD_CREDENTIAL,
-	RECORD_REVOCATION, RECORD_SECRET, RECORD_POLICY, RECORD_KINDS,
+	RECORD_REVOCATION, RECORD_SECRET, RECORD_POLICY, RECORD_IMPLICATION,
+	RECORD_KINDS,
 };
 /* "domains", "projects" … as in URLs and in the store. */
 extern const char *const record_plurals[RECORD_KINDS];
@@ -38,6 +39,8 @@ json_t *records_all(const struct records *r, enum record_kind kind);
 const json_t *records_roles(const struct records *r, struct str actor, struct str target);
 /* Targets on which the actor has any role (one may stand there more than once). */
 const json_t *records_targets(const struct records *r, struct str actor);
+/* Ids of the roles that a role implies directly. */
+const json_t *records_implied(const struct records *r, struct str role);
 /* Ids of the groups of a user, of the users of a group, and of a user's application credentials. */
 const json_t *records_groups(const struct records *r, struct str user);
 const json_t *records_members(const struct records *r, struct str group);

@@ -57,22 +57,31 @@ bool identity_target_enabled(const struct identity *id, struct str target)
 	return str_eq(target, S("system/all"));
 }
 
-static void add_roles(const struct identity *id, json_t *to, const json_t *role_ids)
+/* Roles of a domain are for implying others, and give nothing themselves. */
+static void add_role(const struct identity *id, json_t *to, struct str role_id, unsigned depth)
 {
-	size_t i, j;
-	json_t *v, *known;
+	enum { DEPTH_MAX = 16 };
+	json_t *role = records_get(id->records, RECORD_ROLE, role_id), *v;
+	size_t i;
 
-	json_array_foreach(role_ids, i, v) {
-		json_t *role = records_get(id->records, RECORD_ROLE,
-					   str_from(json_string_value(v)));
-		/* Roles of a domain are for implying others, and give nothing themselves. */
-		bool have = !role || json_str(role, "domain_id").p;
+	json_array_foreach(to, i, v)
+		if (v == role)
+			return;
+	if (!role || depth > DEPTH_MAX)
+		return;
+	if (!json_str(role, "domain_id").p)
+		json_array_append(to, role);
+	json_array_foreach(records_implied(id->records, role_id), i, v)
+		add_role(id, to, str_from(json_string_value(v)), depth + 1);
+}
 
-		json_array_foreach(to, j, known)
-			have |= known == role;
-		if (!have)
-			json_array_append(to, role);
-	}
+void identity_add_roles(const struct identity *id, json_t *to, const json_t *role_ids)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(role_ids, i, v)
+		add_role(id, to, str_from(json_string_value(v)), 0);
 }
 
 json_t *identity_roles(const struct identity *id, struct str user, struct str target)
@@ -80,9 +89,9 @@ json_t *identity_roles(const struct identity *id, struct str user, struct str ta
 	json_t *roles = json_array(), *v;
 	size_t i;
 
-	add_roles(id, roles, records_roles(id->records, user, target));
+	identity_add_roles(id, roles, records_roles(id->records, user, target));
 	json_array_foreach(records_groups(id->records, user), i, v)
-		add_roles(id, roles, records_roles(id->records, str_from(json_string_value(v)),
+		identity_add_roles(id, roles, records_roles(id->records, str_from(json_string_value(v)),
 						   target));
 	return roles;
 }

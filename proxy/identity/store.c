@@ -14,7 +14,7 @@
 #define STAMP S("stamp")
 
 enum { CHANGES = 64, NAME_MAX_BYTES = 300, POLL_MS = 2000, LIST_MS = 30000, READY_MS = 5000,
-       STAMP_MAX = 64, BODY_MAX = 1 * MIB };
+       STAMP_MAX = 64, FETCHERS = 8 };
 
 /* What this host's workers changed last; number n is in slot n % CHANGES. */
 struct change {
@@ -265,17 +265,39 @@ static void collect_due(void *arg, struct str key, void *value)
 		json_array_append_new(d->names, json_of(key));
 }
 
+/* Names that are fetched by several tasks. */
+struct fetching {
+	struct identity *id;
+	const json_t *names;
+	size_t next;
+	int error;
+};
+
+waits static void fetch_some(void *arg)
+{
+	struct fetching *f = arg;
+
+	while (f->next < json_array_size(f->names)) {
+		const json_t *name = json_array_get(f->names, f->next++);
+		int rc = fetch(f->id, str_from(json_string_value(name)));
+
+		if (rc < 0)
+			f->error = rc;
+	}
+}
+
 waits static int fetch_all(struct identity *id, const json_t *names)
 {
-	json_t *v;
-	size_t i;
-	int rc = 0, bad = 0;
+	struct fetching f = { .id = id, .names = names };
+	size_t n = json_array_size(names);
+	TASK_GROUP(g);
 
-	json_array_foreach(names, i, v) {
-		rc = fetch(id, str_from(json_string_value(v)));
-		bad = rc < 0 ? rc : bad;
-	}
-	return bad;
+	for (size_t i = 1; i < n && i < FETCHERS; i++)
+		task_spawn(&g, "identity record", fetch_some, &f);
+	fetch_some(&f);
+	int rc = task_group_join(&g);
+
+	return rc < 0 ? rc : f.error;
 }
 
 /* Compares all names and hashes of the container with what is in memory. What a listing does not

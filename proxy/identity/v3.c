@@ -5,6 +5,7 @@ void ident_v3(struct ident_call *c)
 {
 	if (!ident_need_login(c))
 		return;
-	if (!ident_crud(c) && !ident_grants(c) && !ident_members(c) && !ident_credentials(c))
+	if (!ident_crud(c) && !ident_grants(c) && !ident_members(c) && !ident_implications(c) &&
+	    !ident_credentials(c))
 		ident_error(c, 404, "The resource could not be found.");
 }

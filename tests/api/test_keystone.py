@@ -1,10 +1,15 @@
 """Keystone's API and its clients, with the users of the configuration."""
+import json
 import os
 import shutil
 import subprocess
 import uuid
 
 import pytest
+
+from tests.harness.client import Client
+from tests.harness.cluster import SAIO_CONF
+from tests.harness.ports import PortBlock
 
 
 def auth(user="tester", password="testing", project="test", scope=None, **extra):
@@ -18,7 +23,6 @@ def auth(user="tester", password="testing", project="test", scope=None, **extra)
 
 
 def post(client, path, doc, token=None):
-    import json
     return client.post(path, json.dumps(doc), token=token,
                        headers={"Content-Type": "application/json"})
 
@@ -192,3 +196,19 @@ def test_rclone(cluster, tmp_path, version):
     run(cluster, ["rclone", "--config", str(conf), "copy", str(tmp_path / "d"), "s:" + name])
     assert run(cluster, ["rclone", "--config", str(conf), "cat", "s:%s/f" % name]) == "data"
     run(cluster, ["rclone", "--config", str(conf), "purge", "s:" + name])
+
+
+def test_port_of_its_own(make_cluster, tmp_path):
+    with open(SAIO_CONF, encoding="utf-8") as f:
+        text = f.read()
+    ports = PortBlock()
+    conf = tmp_path / "own-port.conf"
+    conf.write_text(text + "\n[keystone]\nbind_port = %d\n" % ports.first)
+    cluster = make_cluster(conf=str(conf))
+    client = Client("127.0.0.1", ports.first)
+    doc = login(client)[1]
+    client.close()
+    ports.release()
+    urls = {s["type"]: s["endpoints"][0]["url"] for s in doc["catalog"]}
+    assert urls["object-store"] == cluster.endpoint + "/v1/AUTH_test"
+    assert urls["identity"] == "http://127.0.0.1:%d/v3" % ports.first
