@@ -110,6 +110,7 @@ waits static int probe_once(const struct probe *p)
 		exchange_set_timeouts(x, PROBE_ANSWER_MS, PROBE_ANSWER_MS);
 		rc = exchange_send(x, S("OPTIONS"), S("/"), &h, 0, STR_NONE);
 	}
+	response_init(&res, a);
 	if (rc == 0)
 		rc = exchange_receive(x, a, false, &res);
 	if (rc > 0) {

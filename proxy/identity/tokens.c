@@ -102,7 +102,7 @@ static bool wants_catalog(const struct request *req)
 waits static void log_in(struct ident_call *c)
 {
 	AUTO(json_text) doc = ident_body(c);
-	struct session s;
+	struct session s = { .issued_us = 0 };
 	struct login l;
 	struct fault why;
 

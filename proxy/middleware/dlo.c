@@ -157,7 +157,7 @@ waits static int measure(struct dlo *d, struct response *refusal)
 	page = d->first;
 	rows = page.n;
 	add_rows(d, md5, &page);
-	while (!page.last && rows < limit) {
+	while (!page.last && page.v && page.n > 0 && rows < limit) {
 		struct str marker = arena_str(page.arena, page.v[page.n - 1].name);
 		struct page next;
 

@@ -187,6 +187,7 @@ static bool is_base64(struct str s)
 
 	while (str_ends(core, S("=")))
 		core.n--;
+	assert(core.p || core.n == 0);
 	for (size_t i = 0; i < core.n; i++)
 		if (!(core.p[i] >= '0' && core.p[i] <= '9') &&
 		    !((core.p[i] | 32) >= 'a' && (core.p[i] | 32) <= 'z') && core.p[i] != '+' &&

@@ -126,7 +126,8 @@ static void try_volume(const char *bytes, size_t n, bool whole)
 		uint64_t at = c.at;
 		int rc = scan_next(&c, &r);
 
-		assert(rounds++ <= n);
+		rounds++;
+		assert(rounds <= n + 1);
 		if (rc == 1) {
 			use_record(&c, &r);
 			continue;
