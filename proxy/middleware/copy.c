@@ -260,12 +260,32 @@ waits static void copy(struct middleware *mw, struct request *req, struct respon
 		add_answer_headers(req, from, &got, res);
 }
 
+static void add_copy_to(struct response *res, struct str name)
+{
+	struct str methods = headers_get(&res->headers, name);
+
+	if (methods.n)
+		headers_setf(&res->headers, name, "%.*s, COPY", STR(methods));
+}
+
+/* Objects can be copied: OPTIONS tells (handle_OPTIONS in copy.py). */
+waits static void options(struct middleware *mw, struct request *req, struct response *res)
+{
+	middleware_next(mw, req, res);
+	add_copy_to(res, S("Allow"));
+	add_copy_to(res, S("Access-Control-Allow-Methods"));
+}
+
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
 {
 	const struct swift_path *p = &proxy_request(req)->path;
 	bool is_put = req->method == HTTP_PUT && headers_get_lit(&req->headers, "X-Copy-From").n;
 	struct source from = { 0 };
 
+	if (p->object.n && req->method == HTTP_OPTIONS) {
+		options(mw, req, res);
+		return;
+	}
 	if (!p->object.n || (!is_put && req->method != HTTP_COPY)) {
 		middleware_next(mw, req, res);
 		return;
