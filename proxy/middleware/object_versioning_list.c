@@ -278,7 +278,7 @@ static void merge_done(struct merge *m)
 	json_decref(m->broken);
 }
 
-static int refuse(struct response *res, const char *text)
+waits static int refuse(struct response *res, const char *text)
 {
 	body_close(res->body);
 	response_init(res, res->headers.arena);
@@ -287,7 +287,7 @@ static int refuse(struct response *res, const char *text)
 }
 
 /* The query that is asked of the hidden container. */
-static int versions_query(struct merge *m, struct response *res, struct str *ret)
+waits static int versions_query(struct merge *m, struct response *res, struct str *ret)
 {
 	const struct request *req = m->v->copy.req;
 	struct arena *a = req->arena;

@@ -1,5 +1,7 @@
 """Object versioning: X-Versions-Enabled, ?versions, ?version-id."""
 import json
+import os
+import subprocess
 import uuid
 
 import pytest
@@ -501,3 +503,30 @@ def test_links_made_by_clients_have_no_privileges(cluster, client, versioned):
 
 def test_info(client):
     assert client.get("/info").json["object_versioning"] == {}
+
+
+def test_swift_client(cluster, client, versioned, tmp_path):
+    """The swift command lists, downloads and deletes versions."""
+    def swift(*args):
+        env = dict(os.environ, ST_AUTH=cluster.endpoint + "/auth/v1.0", ST_USER="test:tester",
+                   ST_KEY="testing")
+        env = {k: v for k, v in env.items() if not k.startswith("OS_")}
+        done = subprocess.run(("swift",) + args, env=env, capture_output=True, text=True,
+                              timeout=60, cwd=tmp_path, check=False)
+        assert done.returncode == 0, (args, done.stdout, done.stderr)
+        return done.stdout
+
+    a = put(client, versioned + "/o", b"first")
+    b = put(client, versioned + "/o", b"second")
+    out = swift("list", versioned, "--versions")
+    assert a in out and b in out
+    swift("download", versioned, "o", "--version-id", a, "-o", "got")
+    assert (tmp_path / "got").read_bytes() == b"first"
+    assert a in swift("stat", versioned, "o", "--version-id", a)
+    swift("delete", versioned, "o", "--version-id", a)
+    assert ids(client, versioned) == [b]
+    client.delete(versioned + "/o")
+    put(client, versioned + "/p", b"x")
+    swift("delete", versioned, "--versions")
+    assert client.head(versioned).status == 404
+    client.put(versioned)
