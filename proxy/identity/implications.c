@@ -48,6 +48,15 @@ waits static void one(struct ident_call *c, struct str prior, struct str implied
 	bool there = records_get(c->id->records, RECORD_IMPLICATION, key) != NULL;
 	int rc = 0;
 
+	bool prior_has_domain =
+		json_str(records_get(c->id->records, RECORD_ROLE, prior), "domain_id").p;
+	bool implied_has_domain =
+		json_str(records_get(c->id->records, RECORD_ROLE, implied), "domain_id").p;
+
+	if (c->req->method == HTTP_PUT && implied_has_domain && !prior_has_domain) {
+		ident_error(c, 403, "A role of a domain cannot be implied by one of all domains.");
+		return;
+	}
 	if (c->req->method != HTTP_PUT && !there) {
 		ident_not_found(c, "role inference", implied);
 		return;
