@@ -440,7 +440,8 @@ static bool has_body(const struct request *req)
 waits static void restore(struct versioned *v, struct timestamp ts, struct response *res)
 {
 	struct request *req = v->copy.req;
-	struct version w = { .ts = app_timestamp(req), .name = version_name(req->arena, v->object, ts) };
+	struct version w = { .ts = app_timestamp(req),
+			     .name = version_name(req->arena, v->object, ts) };
 	struct response got;
 
 	if (has_body(req)) {

@@ -29,8 +29,8 @@ static const struct conf_section section = {
 	.size = sizeof conf,
 };
 
-int symlink_target_parse(struct arena *a, struct str value, bool reserved, struct str *ret_container,
-			 struct str *ret_object)
+int symlink_target_parse(struct arena *a, struct str value, bool reserved,
+			 struct str *ret_container, struct str *ret_object)
 {
 	struct str object = percent_decode(a, value), container = str_cut(&object, '/');
 
@@ -60,7 +60,7 @@ struct walk {
 	struct str location;    /* where the last hop went; absent: nowhere yet */
 	struct str etag;        /* what the last link promised of its target */
 	int64_t hops;
-	bool of_version;        /* the last link was a version's: the ETag is what is stored there */
+	bool of_version;        /* the last link was a version's: its ETag is of what is stored */
 	bool statics_only;      /* dynamic links are ends */
 };
 

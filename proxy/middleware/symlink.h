@@ -22,8 +22,8 @@
 
 /* "container/object", percent-encoded, without a leading slash, as X-Symlink-Target has it: 0, or
  * -EINVAL. NULs only when reserved names are allowed. */
-int symlink_target_parse(struct arena *a, struct str value, bool reserved, struct str *ret_container,
-			 struct str *ret_object) must_check;
+int symlink_target_parse(struct arena *a, struct str value, bool reserved,
+			 struct str *ret_container, struct str *ret_object) must_check;
 /* The ETag of a container row without what it says of links ("<md5>; slo_etag=…" stays). */
 struct str symlink_etag_plain(struct arena *a, struct str override);
 /* Removes what only this proxy's own links may have; a copy's source may bring it along. */

@@ -26,7 +26,8 @@ static void writes(void **state)
 		text,
 		S("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<container name=\"c&amp;d\"><object>"
 		  "<name>a&lt;b</name><hash>h</hash><bytes>12</bytes><content_type>t/t"
-		  "</content_type><last_modified>2026-11-22T09:19:12.075580</last_modified></object>"
+		  "</content_type><last_modified>2026-11-22T09:19:12.075580</last_modified>"
+		  "</object>"
 		  "<subdir name=\"d&amp;/\"><name>d&amp;/</name></subdir></container>")));
 	json_decref(rows);
 	assert_null(listing_parse(S("{}")));
