@@ -86,7 +86,7 @@ struct str node_path(struct arena *a, const struct ring_dev *dev, struct str tar
 struct get {
 	const struct target *target;
 	struct str query;               /* for the server; absent: none */
-	const struct headers *headers;  /* to send; they live as long as the request */
+	const struct headers *headers;  /* to send, in the request's arena */
 	bool head;
 	bool newest;                    /* ask everybody, take the newest */
 	/* May be NULL: a server to ask first; and where to write which one gave the answer (a dev

@@ -33,6 +33,7 @@ struct getter {
 	struct request *req;
 	struct backend *backend;
 	struct get get;
+	struct headers headers;         /* the caller's struct need not last as long as we do */
 	struct target target;
 	struct nodes nodes;
 	unsigned suppress;              /* so many 404s of primaries are not believed */
@@ -419,7 +420,6 @@ waits static int resume_ranges(struct getter *g)
 		.given = g->given,
 	};
 
-	m.get.target = &g->target;
 	g->several_ranges = false;
 	return multirange_continue(&m, &g->res.body);
 }
@@ -536,7 +536,10 @@ int backend_get(struct request *req, const struct get *get, struct response *res
 	g->req = req;
 	g->backend = p->backend;
 	g->get = *get;
+	g->headers = *get->headers;
+	g->get.headers = &g->headers;
 	g->target = *get->target;
+	g->get.target = &g->target;
 	nodes_start(&g->nodes, p->backend, get->target, NODES_FOR_READ);
 	nodes_prefer(&g->nodes, get->prefer);
 	g->suppress = (unsigned)p->conf->rebalance_missing_suppression_count;

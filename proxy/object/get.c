@@ -13,7 +13,7 @@ static void clean_content_type(struct headers *h)
 }
 
 /* A failed condition has no text (swob.py). */
-static void empty_412(struct response *res)
+waits static void empty_412(struct response *res)
 {
 	body_close(res->body);
 	res->body = NULL;

@@ -25,9 +25,14 @@ static void set_missing(unsigned i, const char *tombstone)
 
 waits static void get(bool newest)
 {
-	struct get g = { .target = &F.target, .headers = &F.headers, .newest = newest };
+	/* What a caller has on its stack is gone when the body is read. */
+	struct headers headers = F.headers;
+	struct target target = F.target;
+	struct get g = { .target = &target, .headers = &headers, .newest = newest };
 
 	assert(backend_get(&F.req, &g, &F.res) == 0);
+	memset(&headers, 0xee, sizeof headers);
+	memset(&target, 0xee, sizeof target);
 }
 
 waits static struct str read_all(int *ret_rc)
