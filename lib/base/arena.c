@@ -6,7 +6,7 @@
 #define __has_feature(x) 0
 #endif
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-enum { CACHE_MAX = 0 };         /* what was freed must stay so for the sanitizer to see a use of it */
+enum { CACHE_MAX = 0 };         /* the sanitizer must see a use of what was freed */
 #else
 enum { CACHE_MAX = 64 };
 #endif

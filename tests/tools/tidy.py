@@ -21,7 +21,7 @@ CLOSED = ["objectd/store", "ringtool/builder"]
 OWNERS = [
     (r"<uv\.h>", r"\buv_\w+\s*\(", ["lib/task", "lib/net", "lib/disk", "lib/daemon", "tests"]),
     (r"<leveldb/", r"\bleveldb_\w+\s*\(", ["lib/kv", "tests/bench"]),
-    (r"<openssl/", r"\b(SSL|EVP|HMAC|ERR|X509|RAND)_\w+\s*\(", 
+    (r"<openssl/", r"\b(SSL|EVP|HMAC|ERR|X509|RAND)_\w+\s*\(",
      ["lib/crypto", "lib/net", "tests/unit/lib/net"]),
     (r"<libvirt/", r"\bvir[A-Z]\w+\s*\(", ["compute/libvirt"]),
     (r"<llhttp\.h>", r"\bllhttp_\w+\s*\(", ["lib/http", "tests/fuzz", "tests/unit/lib/http"]),
