@@ -110,7 +110,11 @@ struct batcher *batcher_new(const struct batcher_options *o)
 	b->last = &b->first;
 	b->finished_last = &b->finished;
 	list_init(&b->blocked);
-	pthread_mutex_init(&b->lock, NULL);
+	pthread_mutexattr_t spin_first;
+	pthread_mutexattr_init(&spin_first);
+	pthread_mutexattr_settype(&spin_first, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&b->lock, &spin_first);
+	pthread_mutexattr_destroy(&spin_first);
 	pthread_cond_init(&b->more, NULL);
 	uv_async_init(tasks_loop(), &b->async, on_finished);
 	uv_unref((uv_handle_t *)&b->async);

@@ -24,6 +24,7 @@ struct apply {
 	unsigned n, ops;
 	struct volume_delta volumes[VOLUMES_MAX];
 	unsigned volume_n;
+	uint32_t last_volume;           /* that had its row written because it was new */
 	int64_t objects, tombstones, bytes;
 	struct list waste;
 	struct buf value;
@@ -296,8 +297,12 @@ static void put_volume_row(struct apply *a, const struct volume *v)
 static void settle_counters(struct apply *a, const struct position *end)
 {
 	struct store *s = a->s;
+	struct volume *last = volume_find(s, end->volume);
 	char value[ROW_MAX + 16];
 
+	if (last && a->last_volume != last->id)
+		put_volume_row(a, last);
+	a->last_volume = end->volume;
 	for (unsigned i = 0; i < a->volume_n; i++) {
 		struct volume *v = volume_find(s, a->volumes[i].id);
 
@@ -313,6 +318,20 @@ static void settle_counters(struct apply *a, const struct position *end)
 	uint64_t v[] = { end->volume,        end->at,      end->batch, s->live.objects,
 			 s->live.tombstones, s->live.bytes };
 	kv_batch_put(a->batch, S("vs"), str_of(value, numbers(value, v, ARRAY_LEN(v))));
+}
+
+int volume_salt(struct store *s, uint32_t id, uint32_t *ret)
+{
+	CLEANUP(buf_done) struct buf value = BUF(KIB);
+	char key[6] = { 'v', 'V', (char)(id >> 24), (char)(id >> 16), (char)(id >> 8), (char)id };
+	uint64_t v[3];
+	int rc = kv_get(s->kv, str_of(key, sizeof key), &value);
+
+	if (rc == 0)
+		rc = numbers_read(buf_str(&value), v, 3);
+	if (rc == 0)
+		*ret = (uint32_t)v[2];
+	return rc;
 }
 
 int apply_load_counters(struct store *s)

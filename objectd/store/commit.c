@@ -83,25 +83,29 @@ bool is_past(const struct index_entry *e, struct timestamp ts)
 	return e->e.state == 0 || is_newer(e->e.data_ts, ts);
 }
 
+static bool is_at(const struct location *a, const struct location *b)
+{
+	return location_cmp(a, b) == 0;
+}
+
 static int decide_move(const struct op *op)
 {
 	const struct index_entry *e = &op->before;
 
 	switch (op->r.kind) {
 	case RECORD_META:
-		return location_cmp(&e->meta, &op->from) == 0 ? 0 : -EALREADY;
+		return is_at(&e->meta, &op->from) ? 0 : -EALREADY;
 	case RECORD_FORGET:
 	case RECORD_DAMAGED:
 		return is_past(e, op->r.ts) ? 0 : -EALREADY;
 	case RECORD_TOMBSTONE:
-		return is_past(e, op->r.ts) || location_cmp(&e->data, &op->from) == 0 ? 0
-										      : -EALREADY;
+		return is_past(e, op->r.ts) || is_at(&e->data, &op->from) ? 0 : -EALREADY;
 	default:
-		if (location_cmp(&e->data, &op->from) != 0)
+		if (!is_at(&e->data, &op->from))
 			return -EALREADY;
-		/* A POST that came meanwhile would stand before the data: a rebuild would not know
-		 * it. */
-		return location_cmp(&e->meta, &op->meta) == 0 ? 0 : -EAGAIN;
+		/* A POST that came meanwhile would stand before the data, where a rebuild does not
+		 * see it. */
+		return is_at(&e->meta, &op->meta) ? 0 : -EAGAIN;
 	}
 }
 
@@ -125,19 +129,17 @@ static int decide(const struct op *op)
 	case OP_FORGET:
 		if (e->state == 0)
 			return -ENOENT;
-		return timestamp_cmp(op->data_ts, e->data_ts) == 0 &&
-				       timestamp_cmp(op->meta_ts, e->meta_ts) == 0
-			       ? 0
-			       : -EALREADY;
+		if (timestamp_cmp(op->data_ts, e->data_ts) != 0)
+			return -EALREADY;
+		return timestamp_cmp(op->meta_ts, e->meta_ts) == 0 ? 0 : -EALREADY;
 	case OP_DAMAGED:
-		return location_cmp(&op->before.data, &op->from) == 0 ? 0 : -EALREADY;
+		return is_at(&op->before.data, &op->from) ? 0 : -EALREADY;
 	case OP_MOVE:
 		return decide_move(op);
 	case OP_RECLAIM:
-		return e->state == OBJECT_TOMBSTONE &&
-				       location_cmp(&op->before.data, &op->from) == 0
-			       ? 0
-			       : -EALREADY;
+		if (e->state != OBJECT_TOMBSTONE)
+			return -EALREADY;
+		return is_at(&op->before.data, &op->from) ? 0 : -EALREADY;
 	case OP_ROWS:
 	case OP_SEAL:
 		break;

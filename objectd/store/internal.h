@@ -167,6 +167,8 @@ bool apply_is_full(const struct apply *a);
 /* Writes them to LevelDB with the new end of the journal, then to the cache and counters. */
 must_check int apply_write(struct apply *a, const struct position *end);
 void apply_drop(struct apply *a);
+/* The salt of a volume as LevelDB knows it: 0 or -ENOENT … */
+must_check int volume_salt(struct store *s, uint32_t id, uint32_t *ret);
 /* The counters' rows, as of the last apply_write. */
 must_check int apply_load_counters(struct store *s);
 

@@ -214,6 +214,28 @@ static int list_volumes(struct store *s, uint32_t **ret_ids, unsigned *ret_n)
 	return 0;
 }
 
+/* Writes a volume's first bytes anew with the salt that LevelDB remembers; whether it is right
+ * shows in the records' CRCs. */
+static int mend_header(struct replay *p, uint32_t id)
+{
+	struct volume_header h = { .id = id };
+	char path[PATH_SIZE], bytes[VOLUME_HEADER];
+	int rc = volume_salt(p->s, id, &h.salt);
+
+	if (rc < 0)
+		return rc;
+	memcpy(h.store, p->s->uuid, 16);
+	volume_header_write(&h, bytes);
+	volume_path(p->s, id, path);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	rc = fd < 0 ? -errno : file_write_at(fd, bytes, sizeof bytes, 0);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = -errno;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 /* A volume whose first bytes are unreadable: the last one, still empty, was being created when the
  * process died; another one is set aside. */
 static int bad_volume(struct replay *p, uint32_t id, bool last)
@@ -233,32 +255,36 @@ static int bad_volume(struct replay *p, uint32_t id, bool last)
 	return 0;
 }
 
-static int find_volumes(struct replay *p)
+static int find_volume(struct replay *p, uint32_t id, bool last)
 {
 	struct store *s = p->s;
+	struct scan c;
+	int rc = scan_open(&c, s, id);
+
+	if (rc == -EBADMSG && mend_header(p, id) == 0)
+		rc = scan_open(&c, s, id);
+	if (rc == -EBADMSG)
+		return bad_volume(p, id, last);
+	if (rc == -EPROTONOSUPPORT)
+		return fault_set(p->why, rc, "%s: volume %08x is of a newer version of needletail",
+				 s->path, id);
+	if (rc < 0)
+		return io_fault(p, rc, "cannot read a volume");
+	struct volume *v = volume_insert(s, id, c.salt);
+	v->end = c.size;
+	v->sealed = true;
+	scan_close(&c);
+	return 0;
+}
+
+static int find_volumes(struct replay *p)
+{
 	uint32_t *ids = NULL;
 	unsigned n = 0;
-	int rc = list_volumes(s, &ids, &n);
+	int rc = list_volumes(p->s, &ids, &n);
 
-	for (unsigned i = 0; i < n && rc == 0; i++) {
-		struct scan c;
-
-		rc = scan_open(&c, s, ids[i]);
-		if (rc == 0) {
-			struct volume *v = volume_insert(s, ids[i], c.salt);
-
-			v->end = c.size;
-			v->sealed = true;
-			scan_close(&c);
-		} else if (rc == -EPROTONOSUPPORT) {
-			fault_set(p->why, rc, "%s: volume %08x is of a newer version of needletail",
-				  s->path, ids[i]);
-		} else if (rc == -EBADMSG) {
-			rc = bad_volume(p, ids[i], i + 1 == n);
-		} else {
-			io_fault(p, rc, "cannot read a volume");
-		}
-	}
+	for (unsigned i = 0; i < n && rc == 0; i++)
+		rc = find_volume(p, ids[i], i + 1 == n);
 	free(ids);
 	return rc;
 }

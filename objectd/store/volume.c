@@ -85,27 +85,30 @@ static void close_coldest(struct store *s)
 	}
 }
 
+/* Lock held. */
+static int open_file(struct store *s, struct volume *v)
+{
+	char path[PATH_SIZE];
+
+	volume_path(s, v->id, path);
+	v->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (v->fd < 0)
+		return -errno;
+	s->fds_open++;
+	return 0;
+}
+
 int volume_pin(struct store *s, uint32_t id, struct volume **ret)
 {
-	int rc = -ENOENT;
-
 	pthread_mutex_lock(&s->lock);
 	struct volume *v = volume_find(s, id);
-	if (v && v->fd < 0) {
-		char path[PATH_SIZE];
-
-		volume_path(s, id, path);
-		v->fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (v->fd < 0)
-			rc = -errno;
-		else if (++s->fds_open > VOLUME_FDS_MAX)
-			close_coldest(s);
-	}
-	if (v && v->fd >= 0) {
+	int rc = !v ? -ENOENT : v->fd >= 0 ? 0 : open_file(s, v);
+	if (rc == 0) {
 		v->pins++;
 		v->used_at = ++s->fd_clock;
+		if (s->fds_open > VOLUME_FDS_MAX)
+			close_coldest(s);
 		*ret = v;
-		rc = 0;
 	}
 	pthread_mutex_unlock(&s->lock);
 	return rc;
