@@ -418,6 +418,7 @@ waits static void delete_id(struct versioned *v, struct timestamp ts, struct res
 		struct response done;
 
 		/* First the link, then what it points at. */
+		response_init(&done, req->arena);
 		middleware_next(v->copy.mw, req, &done);
 		if (check_answer(v, &done, res) < 0)
 			return;
