@@ -182,7 +182,7 @@ static void add_if_wanted(const struct ident_call *c, const json_t *doc, json_t 
 		json_array_append_new(list, assignment_view(c, doc));
 }
 
-/* effective: what a group has is shown as what its users have, and what a role implies beside it. */
+/* effective: what a group has is shown as what its users have, and what a role implies besides. */
 static void add_effective(const struct ident_call *c, const json_t *doc, json_t *list)
 {
 	bool group = str_eq(json_str(doc, "actor_type"), S("group"));

@@ -91,8 +91,9 @@ json_t *identity_roles(const struct identity *id, struct str user, struct str ta
 
 	identity_add_roles(id, roles, records_roles(id->records, user, target));
 	json_array_foreach(records_groups(id->records, user), i, v)
-		identity_add_roles(id, roles, records_roles(id->records, str_from(json_string_value(v)),
-						   target));
+		identity_add_roles(id, roles,
+				   records_roles(id->records, str_from(json_string_value(v)),
+						 target));
 	return roles;
 }
 
