@@ -34,7 +34,8 @@ static struct hold *find(const struct object_request *r, struct str token)
 struct lock *object_hold_take(const struct object_request *r)
 {
 	/* Background jobs have no request. */
-	struct str token = r->req ? headers_get(&r->req->headers, S("X-Needletail-Hold")) : STR_NONE;
+	struct str token =
+		r->req ? headers_get(&r->req->headers, S("X-Needletail-Hold")) : STR_NONE;
 	struct hold *h = token.n ? find(r, token) : NULL;
 
 	if (!h)

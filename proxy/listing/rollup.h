@@ -23,7 +23,8 @@ struct item;
 struct cluster;
 struct rollup {
 	enum swift_kind kind;
-	const struct cluster *cluster;  /* whose policies containers have; NULL: they are not shown */
+	const struct cluster
+		*cluster; /* whose policies containers have; NULL: they are not shown */
 	struct listing_query q;
 	struct str path_prefix;
 	struct item **items;            /* of a reversed listing a ring with the last `limit` */

@@ -1,4 +1,5 @@
-/* Raw rows of a listing: any line is read or refused, and what was read can be merged and printed. */
+/* Raw rows of a listing: any line is read or refused, and what was read can be merged
+ * and printed. */
 #include "proxy/listing/rollup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
