@@ -1,4 +1,4 @@
-"""Accounts come and go: PUT and DELETE by the operator, deleted ones, policies, quotas by policy."""
+"""Accounts come and go: PUT and DELETE by the operator, deleted ones, quotas by policy."""
 import time
 import uuid
 

@@ -22,7 +22,7 @@ def name(cluster):
 
 @pytest.fixture
 def run(cluster, tmp_path):
-    """run(command…): its output; fails when it fails. Both want v1 authentication by environment."""
+    """run(command…): its output; fails when it fails. Both log in by v1, from the environment."""
     env = dict(os.environ, HOME=str(tmp_path),
                ST_AUTH=cluster.endpoint + "/auth/v1.0", ST_USER="test:tester", ST_KEY="testing",
                RESTIC_PASSWORD="secret", RESTIC_CACHE_DIR=str(tmp_path / "cache"), GOMAXPROCS="2",

@@ -51,7 +51,8 @@ def test_post_changes_and_removes_it(client, container):
 
 
 def test_after_beats_at(client, container):
-    client.put(container + "/o", b"x", headers={"X-Delete-After": "100", "X-Delete-At": "9999999999"})
+    client.put(container + "/o", b"x", headers={"X-Delete-After": "100",
+                                                "X-Delete-At": "9999999999"})
     assert int(client.head(container + "/o").headers["X-Delete-At"]) < time.time() + 110
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What must not depend on size: listings of a container with a million names, and the proxy's memory
-for each request that is under way. Prints a table; exits with 1 when a bound is broken."""
+"""What must not depend on size: listings of a container with a million names, and the proxy's
+memory for each request that is under way. Prints a table; exits with 1 when a bound is broken."""
 import argparse
 import os
 import socket
@@ -134,7 +134,8 @@ def memory(cluster, count):
     get = "GET " + c.account + "/%s" + common + "\r\n"
     put = "PUT " + c.account + "/mem/p" + common + "%s\r\n"
     c.close()
-    kinds = (("GET of 64 MiB", get % "mem/big", b""), ("GET of a large object", get % "mem/slo", b""),
+    kinds = (("GET of 64 MiB", get % "mem/big", b""),
+             ("GET of a large object", get % "mem/slo", b""),
              ("listing", get % "big?format=json", b""),
              ("PUT, 100 KiB of 1 GiB sent", put % "Content-Length: 1073741824\r\n", b"z" * 102400),
              ("PUT, 2 MiB of 1 GiB sent", put % "Content-Length: 1073741824\r\n", b"z" * (2 << 20)),
