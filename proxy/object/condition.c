@@ -6,7 +6,8 @@
 #include "lib/log/log.h"
 #include "proxy/object/object.h"
 
-enum { HELD_MAX_MS = 5000 };            /* half of what storage servers grant */
+/* Storage servers wait 3 s for a lock and keep a hold for 10 s. */
+enum { ASK_MS = 4000, HELD_MAX_MS = 6000 };
 
 struct vote {
 	const struct ring_dev *dev;
@@ -60,6 +61,8 @@ waits static int ask(struct request *req, const struct target *t, const struct r
 	struct backend *b = proxy_request(req)->proxy->backend;
 	const struct node node = { .dev = dev };
 	AUTO(exchange) x = NULL;
+
+	TASK_DEADLINE(ASK_MS);
 	int rc = node_send(b, &node, S("HEAD"), t->path, STR_NONE, h, 0, STR_NONE, &x);
 
 	if (rc < 0)
@@ -111,7 +114,7 @@ waits static int gather(struct request *req, const struct target *t, struct cond
 	int rc = 0;
 
 	make_headers(req, c, &h);
-	c->held_ms = clock_mono_ms();
+	c->ours = false;
 	for (unsigned i = 0; i < n; i++) {
 		votes[i] = (struct vote){ .dev = devs[i] };
 		if (rc == -ECANCELED || no >= needed || node_limited(b, devs[i]))
@@ -120,10 +123,16 @@ waits static int gather(struct request *req, const struct target *t, struct cond
 		if (rc < 0)
 			continue;
 		votes[i].granted = headers_has(&answer.headers, S("X-Needletail-Held"));
+		if (votes[i].granted && !c->ours)
+			c->held_ms = clock_mono_ms();
 		c->ours |= votes[i].granted;
 		yes += is_grant(c, answer.status);
 		no += is_refusal(c, answer.status);
 	}
+	bool late = c->ours && clock_mono_ms() - c->held_ms > HELD_MAX_MS;
+
+	if (late)       /* who knows what the first ones hold */
+		yes = 0;
 	if (!keep || yes < needed)
 		release(req, t, votes, n, &h);
 	if (rc == -ECANCELED)
@@ -140,13 +149,7 @@ waits static int gather(struct request *req, const struct target *t, struct cond
 int condition_hold(struct request *req, const struct target *t, struct condition *c,
 		   struct response *res)
 {
-	int rc = gather(req, t, c, true, res);
-
-	if (rc == 0 && c->ours && clock_mono_ms() - c->held_ms > HELD_MAX_MS) {
-		respond_status(res, 503);
-		return -ETIMEDOUT;
-	}
-	return rc;
+	return gather(req, t, c, true, res);
 }
 
 int condition_check(struct request *req, const struct target *t, struct condition *c,
