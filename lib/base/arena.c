@@ -34,7 +34,8 @@ static struct {
 
 struct arena *arena_new(void)
 {
-	struct arena *a = cache.n > 0 ? cache.arena[--cache.n] : xmalloc(CHUNK_SIZE);
+	struct arena *a = CACHE_MAX > 0 && cache.n > 0 ? cache.arena[--cache.n] :
+							 xmalloc(CHUNK_SIZE);
 
 	a->magic = ARENA_LIVE;
 	a->first.size = CHUNK_SIZE;
@@ -57,7 +58,7 @@ void arena_free(struct arena *a)
 		free(a->chunks);
 		a->chunks = next;
 	}
-	if (cache.n < CACHE_MAX)
+	if (CACHE_MAX > 0 && cache.n < CACHE_MAX)
 		cache.arena[cache.n++] = a;
 	else
 		free(a);
