@@ -375,7 +375,7 @@ void commit_batch(void *arg, struct batch_item *first, unsigned count_)
 
 int space_check(struct store *s, uint64_t bytes, bool urgent)
 {
-	uint64_t reserve = urgent ? s->o.reserve / 2 : s->o.reserve, now = clock_mono_ms();
+	uint64_t now = clock_mono_ms();
 
 	if (now - s->free_checked_ms >= FREE_CHECK_MS) {
 		struct statvfs v;
@@ -385,8 +385,16 @@ int space_check(struct store *s, uint64_t bytes, bool urgent)
 		s->disk_free = (uint64_t)v.f_bavail * v.f_frsize;
 		s->disk_size = (uint64_t)v.f_blocks * v.f_frsize;
 		s->free_checked_ms = now;
+		s->spent = 0;
 	}
-	return s->disk_free < reserve + bytes ? -ENOSPC : 0;
+	/* LevelDB stops for good when it cannot write: some room is always kept for it. */
+	uint64_t least = MIN((uint64_t)INDEX_RESERVE, s->disk_size / 8);
+	uint64_t reserve = MAX(s->o.reserve, least);
+	/* A fast writer fills a small disk between two looks. */
+	if (s->disk_free < (urgent ? reserve / 2 : reserve) + s->spent + bytes)
+		return -ENOSPC;
+	s->spent += bytes;
+	return 0;
 }
 
 static void poke_if_due(struct store *s)

@@ -24,6 +24,7 @@ enum {
 	PUNCH_MIN = 64 * KIB,           /* smaller dead pieces wait for compaction */
 	READ_FIRST = 64 * KIB + 4 * KIB, /* what opening an object reads at most */
 	LARGE_ALIGN = 4096,
+	INDEX_RESERVE = 64 * MIB,
 	FREE_CHECK_MS = 500,            /* how old the knowledge of free space may be */
 	ROW_VALUE_MAX = 16 * MIB,
 };
@@ -105,6 +106,7 @@ struct store {
 	struct waitq keeper_q;
 	bool closing, keeper_poked, checkpointing;
 	uint64_t free_checked_ms, disk_free, disk_size, slow_until_ms;
+	uint64_t spent;                 /* bytes granted since free space was looked at */
 	bool filling, no_filling;
 	uint64_t rate_at_ms, rate_bytes;
 	unsigned large_writers;

@@ -178,7 +178,7 @@ static void cut_somewhere(void **state)
 	damaged_one = UINT_MAX;
 	for (int index = 0; index < 2; index++) {
 		for (uint64_t at = first->at; at <= last->at + last->len;
-		     at += at < first->at + 120 ? 8 : 4999) {
+		     at += at < first->at + 80 ? 8 : 9001) {
 			restore_image(index);
 			assert_int_equal(truncate(fixture_volume(1), (off_t)at), 0);
 			expected = whole_before(at);
@@ -210,7 +210,7 @@ static void last_batch_garbled(void **state)
 	damaged_one = UINT_MAX;
 	for (int index = 0; index < 2; index++) {
 		for (uint64_t at = last->at; at + 8 <= last->at + last->len;
-		     at += at < last->at + 300 ? 8 : 2000) {
+		     at += at < last->at + 80 ? 8 : at < last->at + 300 ? 56 : 1000) {
 			restore_image(index);
 			garble(at, MIN((size_t)8, (size_t)(last->at + size_of(OBJECTS - 1) - at)));
 			expected = OBJECTS - 1;
@@ -227,7 +227,7 @@ static void middle_garbled(void **state)
 	expected = OBJECTS;
 	for (int index = 0; index < 2; index++) {
 		for (unsigned i = OBJECTS / 2 - 2; i < OBJECTS - 1; i++) {
-			for (uint64_t at = places[i].at; at < places[i].at + 90; at += 24) {
+			for (uint64_t at = places[i].at; at < places[i].at + 90; at += 40) {
 				restore_image(index);
 				garble(at, 8);
 				damaged_one = i;
