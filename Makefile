@@ -195,6 +195,11 @@ install: all
 	install -m 755 $(programs) bin/needletail $(DESTDIR)$(PREFIX)/bin
 	install -m 644 docs/operate/default.conf docs/operate/saio.conf $(DESTDIR)$(PREFIX)/share/needletail
 
+# Tempest's object-storage and identity tests (Debian's package tempest): tests/tempest.
+tempest: all
+	$(PYTHON) -m pytest -q tests/tempest
+.PHONY: tempest
+
 clean:
 	rm -rf build
 
