@@ -6,7 +6,8 @@ static const char json[] =
 	"[{\"name\": \"a<b\", \"hash\": \"h\", \"bytes\": 12, \"content_type\": \"t/t\", "
 	"\"last_modified\": \"2026-11-22T09:19:12.075580\"}, {\"subdir\": \"d&/\"}]";
 
-static void writes(void **state)
+/* Bytes at hand are pulled without waiting. */
+task_asserted static void writes(void **state)
 {
 	AUTO(arena) a = arena_new();
 	json_t *rows = listing_parse(str_from(json));
