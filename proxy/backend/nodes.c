@@ -206,9 +206,15 @@ void node_slow(struct backend *b, const struct ring_dev *dev)
 void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing)
 {
 	unsigned limit = (unsigned)b->proxy->conf->error_suppression_limit + 1, count = 1;
+	const struct trouble *known = find_trouble(b, dev);
 
 	if (error == -ECANCELED)
 		return;
+	if (known && known->refused && error == -ECONNREFUSED) {
+		log_debug("%s:%u/%s still refuses connections", dev->ip, dev->port, dev->device);
+		add_errors(b, dev, 0, error);
+		return;
+	}
 	if (error == -ECONNREFUSED || error == 507)
 		count = limit;
 	else if (error == -ETIMEDOUT)   /* costs its client much more than other errors do */
