@@ -221,12 +221,25 @@ static void add_record(struct store *s, struct record *r, char *head, struct str
 	add_iov(s, zeros, r->len - r->head_len - data.n);
 }
 
+/* A rare large batch need not hold its memory for ever. */
+static void clear(struct buf *b)
+{
+	size_t max = b->max;
+
+	if (b->cap <= MIB) {
+		buf_clear(b);
+		return;
+	}
+	buf_done(b);
+	*b = BUF(max);
+}
+
 /* All rows of the batch become one record, the first. */
 static int plan_rows(struct store *s, struct op **ops, unsigned n, uint64_t *at)
 {
 	struct record r = { .kind = RECORD_ROWS };
 
-	buf_clear(&s->rows);
+	clear(&s->rows);
 	for (unsigned i = 0; i < n; i++) {
 		struct op *op = ops[i];
 
@@ -242,7 +255,7 @@ static int plan_rows(struct store *s, struct op **ops, unsigned n, uint64_t *at)
 		return 0;
 	assert(!buf_failed(&s->rows));
 	record_measure(&r);
-	buf_clear(&s->rows_head);
+	clear(&s->rows_head);
 	char *head = buf_reserve(&s->rows_head, r.head_len);
 	record_write(&r, NULL, head);
 	add_record(s, &r, head, STR_NONE, *at);

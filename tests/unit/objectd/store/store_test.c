@@ -217,6 +217,79 @@ STORE_TEST(list)
 	store_close(s);
 }
 
+waits static int put_expiring(struct store *s, unsigned n, uint64_t version, int64_t at,
+			      bool if_absent)
+{
+	AUTO(arena) a = arena_new();
+	struct store_writer *w;
+	struct headers h;
+
+	headers_init(&h, a);
+	assert_int_equal(store_writer_open(s, -1, &w), 0);
+	struct store_put p = { .id = fixture_id(n), .ts = fixture_ts(version), .name = S("/a/c/o"),
+			       .metadata = &h, .delete_at = at, .if_absent = if_absent };
+	int rc = store_writer_commit(w, &p, NULL);
+	store_writer_close(w);
+	return rc;
+}
+
+STORE_TEST(expired)
+{
+	struct store *s = fixture_open();
+	struct object_id ids[10], id = fixture_id(3);
+	AUTO(arena) a = arena_new();
+	struct headers h;
+
+	headers_init(&h, a);
+	assert_int_equal(put_expiring(s, 1, 1, 3000, false), 0);
+	assert_int_equal(put_expiring(s, 2, 1, 1000, false), 0);
+	assert_int_equal(put_expiring(s, 3, 1, 2000, false), 0);
+	assert_int_equal(put_expiring(s, 4, 1, 0, false), 0);
+	assert_int_equal(store_list_expired(s, 999, ids, 10), 0);
+	assert_int_equal(store_list_expired(s, 2000, ids, 10), 2);
+	assert_memory_equal(ids[0].hash, fixture_id(2).hash, 16);
+	assert_memory_equal(ids[1].hash, fixture_id(3).hash, 16);
+	assert_int_equal(store_list_expired(s, 5000, ids, 2), 2);
+	/* A POST changes the time, a DELETE takes it away, a new version has its own. */
+	assert_int_equal(store_post(s, &id, fixture_ts(2), &h, 4000, NULL, NULL), 0);
+	assert_int_equal(store_list_expired(s, 3999, ids, 10), 2);
+	assert_int_equal(fixture_delete(s, 2, 2), 0);
+	assert_int_equal(store_list_expired(s, 5000, ids, 10), 2);
+	assert_int_equal(put_expiring(s, 1, 2, 0, false), 0);
+	assert_int_equal(store_list_expired(s, 5000, ids, 10), 1);
+	assert_memory_equal(ids[0].hash, fixture_id(3).hash, 16);
+	/* What has expired is not there for If-None-Match. */
+	assert_int_equal(put_expiring(s, 4, 5, 0, true), -EEXIST);
+	assert_int_equal(put_expiring(s, 3, 5, 0, true), 0);
+	store_close(s);
+}
+
+STORE_TEST(limits)
+{
+	struct store *s = fixture_open();
+	AUTO(arena) a = arena_new();
+	struct store_txn *t = store_txn_new(a);
+	CLEANUP(auto_chars_end) char *big = xcalloc(1, 17 * MIB);
+	CLEANUP(buf_done) struct buf v = BUF(16 * MIB);
+	struct object_id id = fixture_id(1);
+
+	store_txn_put(t, S("rbig"), str_of(big, 17 * MIB));
+	assert_int_equal(store_commit(s, t), -E2BIG);
+	t = store_txn_new(a);
+	store_txn_put(t, S("rbig"), str_of(big, 12 * MIB));
+	assert_int_equal(store_commit(s, t), 0);
+	assert_int_equal(store_get(s, S("rbig"), &v), 0);
+	assert_int_equal(v.n, 12 * MIB);
+	assert_int_equal(store_delete(s, &id, str_of(big, 9000), fixture_ts(1), NULL, NULL),
+			 -E2BIG);
+	assert_int_equal(fixture_put(s, 1, 1, 4096), 0);
+	store_close(s);
+	s = fixture_open_with((struct store_options){ .repair_index = true });
+	assert_int_equal(store_get(s, S("rbig"), &v), 0);
+	assert_int_equal(fixture_check(s, 1, 1, 4096), 0);
+	store_close(s);
+}
+
 STORE_TEST(foreign_directory)
 {
 	struct store_options o = { .path = fixture_dir };
@@ -248,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(put_and_read), T(sizes), T(empty_object), T(later_wins), T(if_absent),
 		T(post),         T(rows),  T(forget),       T(list),       T(foreign_directory),
+		T(expired),      T(limits),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
