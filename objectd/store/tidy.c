@@ -136,7 +136,7 @@ static int move_meta(struct compact *c, const struct object_id *id, const struct
 {
 	CLEANUP(auto_chars_end) char *p = xmalloc(l->len);
 	struct volume *v;
-	struct record r;
+	struct record r = { .kind = 0 };
 	int rc = volume_pin(c->s, l->volume, &v);
 
 	if (rc < 0)

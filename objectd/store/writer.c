@@ -120,6 +120,7 @@ int store_writer_add(struct store_writer *w, struct str bytes)
 			return rc;
 	} else {
 		reserve(w, (size_t)w->size + bytes.n);
+		assert(w->p);
 		memcpy(w->p + w->size, bytes.p, bytes.n);
 	}
 	w->size += bytes.n;
