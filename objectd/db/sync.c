@@ -125,6 +125,7 @@ struct rows_job {
 /* Whether the range goes on behind this row. */
 static bool within(const struct rows_job *j, size_t start)
 {
+	assert(j->range || j->to);
 	return j->range ? j->range->rows < j->max_rows : j->to->n - start < j->max_bytes;
 }
 

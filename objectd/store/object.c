@@ -68,7 +68,7 @@ static bool is_of(const struct record *r, const struct store_object *o, struct t
 waits static int load_meta(struct store_object *o)
 {
 	struct volume *v;
-	struct record r;
+	struct record r = { .kind = 0 };
 	const char *p;
 	size_t n;
 	int rc = volume_pin(o->s, o->e.meta.volume, &v);
@@ -111,7 +111,7 @@ static bool is_expected(const struct record *r, const struct store_object *o)
 waits static int load(struct store_object *o)
 {
 	struct volume *v;
-	struct record r;
+	struct record r = { .kind = 0 };
 	const char *p;
 	size_t n;
 	int rc = volume_pin(o->s, o->e.data.volume, &v);

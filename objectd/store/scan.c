@@ -10,7 +10,7 @@ enum { WINDOW = 256 * KIB };
 int scan_open(struct scan *c, const struct store *s, uint32_t id)
 {
 	char path[PATH_SIZE], header[VOLUME_HEADER];
-	struct volume_header h;
+	struct volume_header h = { .id = 0 };
 	struct stat st;
 
 	*c = (struct scan){ .id = id, .fd = -1 };

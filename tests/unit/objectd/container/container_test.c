@@ -381,7 +381,7 @@ waits static void tells_accounts(void)
 	EXPECT(202, put_telling(&s, "PUT", port, '2'));
 	EXPECT(200, ask(&s, "GET", "/sda/1/AUTH_t?format=json", ""));
 	expect_body(&s, "[{\"name\": \"c\", \"count\": 0, \"bytes\": 0, \"last_modified\": "
-			"\"2023-11-14T22:13:20.000020\"}]");
+			"\"2023-11-14T22:13:20.000020\", \"storage_policy\": \"gold\"}]");
 	expect_header(&s, "X-Account-Container-Count", "1");
 	EXPECT(204, put_telling(&s, "DELETE", port, '4'));
 	EXPECT(200, ask(&s, "GET", "/sda/1/AUTH_t?format=json", ""));
