@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -49,6 +50,7 @@ def tree(tmp_path):
 
 
 def change(tree):
+    time.sleep(2)       # duplicity counts in whole seconds
     (tree / "d0" / "f 3.bin").write_bytes(b"changed")
     (tree / "d1" / "f 4.bin").unlink()
     (tree / "new").write_bytes(os.urandom(50000))
