@@ -1,5 +1,7 @@
 """Account and container servers side by side: ours and Debian's get the same requests, and what
 they answer has to be the same."""
+import re
+
 from tests.cluster.objectd_node import Objectd, SwiftServers
 
 # What must agree whenever Debian's server sends it. Creation times differ: Swift takes the server's
@@ -80,4 +82,8 @@ def compare(what, ours, theirs):
         mine, swifts = interesting(ours), interesting(theirs)
         assert mine == swifts, "%s\n%s\n%s" % (what, mine, swifts)
     if ours.status == 200:
-        assert ours.body == theirs.body, what + "".join("\n" + repr(r.body) for r in (ours, theirs))
+        body = ours.body
+        if b"storage_policy" not in theirs.body:        # newer Swifts tell it
+            body = re.sub(rb', "storage_policy": "[^"]*"|<storage_policy>[^<]*</storage_policy>',
+                          b"", body)
+        assert body == theirs.body, what + "".join("\n" + repr(b) for b in (body, theirs.body))
