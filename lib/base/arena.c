@@ -27,7 +27,8 @@ struct arena {
 
 _Static_assert(sizeof(struct arena) % ALIGN == 0, "the first allocation must be aligned");
 
-static struct {
+/* Per thread: jobs in the blocking pool make arenas as well. */
+static __thread struct {
 	struct arena *arena[CACHE_MAX + 1];
 	int n;
 } cache;
