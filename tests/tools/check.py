@@ -25,6 +25,7 @@ SAN_ENV = {
 }
 UNIT_LIMIT_S, REPLAY_LIMIT_S, STAGE_LIMIT_S = 300, 120, 1200
 LOG_LINES = 400                 # of a failed stage's log that are shown
+AGAIN_MAX = 10                  # failed tests that have a second try; more is no accident
 
 
 class Result:
