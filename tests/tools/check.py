@@ -163,14 +163,20 @@ def python_folders():
     return sorted({os.path.relpath(p, ROOT) for p in found} - {"tests/tempest"})
 
 
-def pytest_once(name, folder, env, more):
+def node_id(case):
+    """What pytest wants to hear to run this test again: a path, and names within it."""
+    parts, inner = case.get("classname").split("."), [case.get("name")]
+    while len(parts) > 1 and not os.path.exists(os.path.join(ROOT, "tests", *parts) + ".py"):
+        inner.insert(0, parts.pop())
+    return "::".join([os.path.join("tests", *parts) + ".py", *inner])
+
+
+def pytest_once(name, folder, env, what):
     """Counts by kind, or None when pytest did not end."""
     xml = os.path.join(OUT, name + ".xml")
     if os.path.exists(xml):
         os.unlink(xml)
-    command = [sys.executable, "-m", "pytest", "-q", "--junitxml", xml, "--durations", "10",
-               "-o", "cache_dir=" + os.path.join(OUT, "pytest-" + folder.replace("/", "-")),
-               *more, *python_folders()]
+    command = [sys.executable, "-m", "pytest", "-q", "--junitxml", xml, "--durations", "10", *what]
     run(command, log_path(name), env=dict(env, NEEDLETAIL_BIN=os.path.join(ROOT, folder, "bin")))
     try:
         suite = ElementTree.parse(xml).getroot().find("testsuite")
@@ -178,8 +184,8 @@ def pytest_once(name, folder, env, more):
         return None
     count = {k: int(suite.attrib[k]) for k in ("tests", "failures", "errors", "skipped")}
     count["bad"] = count["failures"] + count["errors"]
-    count["names"] = [c.get("classname") + "." + c.get("name") for c in suite.iter("testcase")
-                      if c.find("failure") is not None or c.find("error") is not None]
+    count["names"] = sorted({node_id(c) for c in suite.iter("testcase")
+                             if c.find("failure") is not None or c.find("error") is not None})
     return count
 
 
@@ -187,17 +193,18 @@ def pytest(name, folder, env):
     """Every test; those that failed run once more by themselves. One that then passes is named (it
     depends on what else the machine does, which is worth mending), one that fails again fails."""
     result = Result()
-    count = pytest_once(name, folder, env, [])
+    count = pytest_once(name, folder, env, python_folders())
     if count is None or count["tests"] == count["skipped"]:
         result.fail("pytest did not end, or ran nothing")
         result.lines += tail(log_path(name))
         return result
     result.skipped = count["skipped"]
     if 0 < count["bad"] <= AGAIN_MAX:
-        first, again = count["names"], pytest_once(name, folder, env, ["--last-failed"])
-        count["bad"] = again["bad"] if again else count["bad"]
-        result.lines += ["passed when run again: " + n for n in first
-                         if again and n not in again["names"]]
+        first, again = count["names"], pytest_once(name, folder, env, count["names"])
+        if again and again["tests"] >= len(first):
+            count["bad"] = again["bad"]
+            result.lines += ["passed when run again: " + n for n in first
+                             if n not in again["names"]]
     result.failed = count["bad"]
     result.passed = max(count["tests"] - result.failed - result.skipped, 0)
     if result.failed:
