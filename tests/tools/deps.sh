@@ -3,7 +3,8 @@
 #
 # Asks dpkg first, so that it is instant and needs no rights when nothing is missing. Daemons that
 # come with test packages (Swift, memcached, nginx) are not started and not enabled: tests start
-# what they need themselves. "a|b" means either; the first one that apt knows is installed.
+# what they need themselves. "a|b" means either; the first one that apt knows is installed. The
+# browser tests' one npm package goes into their folder.
 set -euo pipefail
 
 build="gcc make pkg-config|pkgconf python3 libuv1-dev libleveldb-dev libssl-dev zlib1g-dev
@@ -12,7 +13,10 @@ build="gcc make pkg-config|pkgconf python3 libuv1-dev libleveldb-dev libssl-dev 
 check="clang clang-tidy libclang-rt-dev clang-format libcmocka-dev python3-pytest python3-requests
 	python3-swiftclient python3-openstackclient python3-keystoneclient rclone restic
 	duplicity curl openssl
-	python3-swift swift-proxy swift-account swift-container swift-object memcached"
+	python3-swift swift-proxy swift-account swift-container swift-object memcached
+	chromium nodejs"
+# Some packages of node bring npm along, and conflict with Debian's.
+command -v npm >/dev/null || check="$check npm"
 bench="curl memcached python3-swift swift-proxy swift-account swift-container swift-object
 	nginx-light|nginx"
 daemons="swift-proxy swift-account swift-container swift-object memcached nginx nginx-light"
@@ -67,21 +71,29 @@ install_quietly() {
 	return $rc
 }
 
-main() {
-	local wanted
-	case "${1:-}" in
-	build) wanted=$build ;;
-	check) wanted="$build $check" ;;
-	bench) wanted="$build $bench" ;;
-	*) say "usage: deps.sh build|check|bench"; exit 2 ;;
-	esac
+# What package-lock.json of the browser tests names, and nothing else: no browser, no scripts.
+node_modules() {
+	local folder=tests/browser
+	cmp -s $folder/package-lock.json $folder/node_modules/.installed && return
+	say "installing node_modules of $folder"
+	if ! PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm --prefix $folder ci --ignore-scripts \
+		>"$log" 2>&1; then
+		say "npm could not install what $folder/package-lock.json names"
+		tail -n 20 "$log" >&2
+		exit 1
+	fi
+	cp $folder/package-lock.json $folder/node_modules/.installed
+}
+
+packages() {
+	local wanted=$*
 	if ! command -v dpkg-query >/dev/null; then
 		say "this is not Debian: make sure that these are installed:" $wanted
-		exit 0
+		return
 	fi
 	local lacking
 	lacking=$(missing $wanted)
-	[ -n "$lacking" ] || exit 0
+	[ -n "$lacking" ] || return 0
 
 	as_root=
 	if [ "$(id -u)" != 0 ]; then
@@ -95,8 +107,6 @@ main() {
 			fi
 		fi
 	fi
-	log=$(mktemp)
-	trap 'rm -f "$log"' EXIT
 	say "installing" $lacking
 	if ! $as_root apt-get -qq -o DPkg::Lock::Timeout=600 update >"$log" 2>&1; then
 		say "apt-get update failed ($(grep -m1 -E '^[EW]:' "$log")); trying without"
@@ -109,7 +119,7 @@ main() {
 		tail -n 20 "$log" >&2
 		exit 1
 	fi
-	[ -d /run/systemd/system ] || exit 0
+	[ -d /run/systemd/system ] || return 0
 	local package unit
 	for package in $(grep -vxF -e "$before" < <(installed $daemons)); do
 		for unit in $(dpkg -L "$package" |
@@ -119,4 +129,18 @@ main() {
 	done
 }
 
-main "$@"
+cd "$(dirname "$0")/../.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+case "${1:-}" in
+build) packages $build ;;
+check)
+	packages $build $check
+	node_modules
+	;;
+bench) packages $build $bench ;;
+*)
+	say "usage: deps.sh build|check|bench"
+	exit 2
+	;;
+esac
