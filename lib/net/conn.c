@@ -229,7 +229,7 @@ int raw_fill(struct conn *c, uint64_t timeout_ms)
 	if (c->in.p) {
 		inbuf_compact(&c->in);
 		if (c->in.end == c->in.cap && c->in.cap < c->want)
-			inbuf_grow(&c->in, c->want);
+			inbuf_grow(&c->in, c->in.cap + 1);
 		if (c->in.end == c->in.cap)
 			return -ENOBUFS;
 	}

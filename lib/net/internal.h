@@ -1,12 +1,14 @@
 /* What the files of lib/net share: buffers, the struct of a connection, the TLS engine's calls. */
 #pragma once
+#include "lib/base/pages.h"
 #include "lib/net/conn.h"
 
 #include <netinet/in.h>
 
-/* ---- buffers: from a pool, since only connections with bytes in flight have one ---- */
+/* ---- buffers: only connections with bytes in flight have one ---- */
 
-enum { BUFFER_SIZE = 64 * KIB, BUFFER_SIZE_BIG = 256 * KIB };
+/* What is good for a message, and for a large body. */
+enum { BUFFER_SIZE = PAGES_MIDDLE, BUFFER_SIZE_BIG = PAGES_LARGE };
 
 /* Bytes start to end of p are there; p is NULL when there is no buffer. */
 struct inbuf {
@@ -14,11 +16,11 @@ struct inbuf {
 	uint32_t start, end, cap;
 };
 
-/* Takes a buffer of at least size bytes (at most BUFFER_SIZE_BIG). */
-void inbuf_take(struct inbuf *b, size_t size);
+/* Takes a buffer of `want` bytes or less, if many are in use, but at least PAGES_SMALL. */
+void inbuf_take(struct inbuf *b, size_t want);
 /* Gives the buffer back; what is in it is gone. */
 void inbuf_give(struct inbuf *b);
-/* Moves to a buffer of at least size, with its bytes at the front. */
+/* Moves to a buffer of at least size (up to BUFFER_SIZE_BIG), with its bytes at the front. */
 void inbuf_grow(struct inbuf *b, size_t size);
 static inline size_t inbuf_n(const struct inbuf *b) { return b->end - b->start; }
 static inline struct str inbuf_str(const struct inbuf *b)
@@ -45,7 +47,7 @@ struct conn {
 	bool timer_armed;
 	uint8_t handles;                /* that have to close before the memory may go */
 	int error;                      /* of reading; stays */
-	uint32_t want;                  /* size of the buffer to take */
+	uint32_t want;                  /* size of the buffer to ask for */
 	uint32_t streak;                /* bytes read without giving the loop a turn */
 	struct inbuf in;                /* as they came from the socket */
 	struct tls *tls;                /* NULL: plain */

@@ -369,7 +369,7 @@ int tls_fill(struct conn *c, uint64_t timeout_ms)
 	if (t->plain.p) {
 		inbuf_compact(&t->plain);
 		if (t->plain.end == t->plain.cap && t->plain.cap < c->want)
-			inbuf_grow(&t->plain, c->want);
+			inbuf_grow(&t->plain, t->plain.cap + 1);
 		if (t->plain.end == t->plain.cap)
 			return -ENOBUFS;
 	}
@@ -406,6 +406,11 @@ bool tls_idle_input(struct conn *c)
 	return false;
 }
 
+static size_t flush_at(void)
+{
+	return pages_scarce() ? RECORD_MAX : FLUSH_AT;
+}
+
 waits static int encrypt(struct conn *c, const char *p, size_t n, uint64_t timeout_ms)
 {
 	while (n > 0) {
@@ -415,7 +420,7 @@ waits static int encrypt(struct conn *c, const char *p, size_t n, uint64_t timeo
 		if (rc > 0) {
 			p += rc;
 			n -= (size_t)rc;
-			rc = c->tls->out.n >= FLUSH_AT ? flush(c, timeout_ms) : 0;
+			rc = c->tls->out.n >= flush_at() ? flush(c, timeout_ms) : 0;
 		} else {
 			rc = verdict(c, rc);
 			rc = rc == -EAGAIN ? turn(c, timeout_ms) : rc < 0 ? rc : -EPIPE;

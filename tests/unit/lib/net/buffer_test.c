@@ -11,6 +11,9 @@ static void take_and_give(void **state)
 	(void)state;
 	inbuf_give(&a);                 /* nothing to give */
 	inbuf_take(&a, 1);
+	assert_int_equal(a.cap, PAGES_SMALL);
+	inbuf_give(&a);
+	inbuf_take(&a, BUFFER_SIZE);
 	assert_int_equal(a.cap, BUFFER_SIZE);
 	char *p = a.p;
 	inbuf_give(&a);
@@ -38,6 +41,8 @@ static void contents(void **state)
 	assert_int_equal(b.start, 0);
 	assert_true(str_eq(inbuf_str(&b), S("llo")));
 	inbuf_consume(&b, 1);
+	inbuf_grow(&b, b.cap + 1);
+	assert_int_equal(b.cap, PAGES_MIDDLE);
 	inbuf_grow(&b, BUFFER_SIZE_BIG);
 	assert_int_equal(b.cap, BUFFER_SIZE_BIG);
 	assert_true(str_eq(inbuf_str(&b), S("lo")));
@@ -48,7 +53,7 @@ static void contents(void **state)
 	assert_int_equal(inbuf_str(&b).n, 0);
 }
 
-/* More than the pool keeps. */
+/* More than the pool keeps, and than the budget has: the later ones are small. */
 static void many(void **state)
 {
 	enum { N = 200 };
@@ -57,10 +62,12 @@ static void many(void **state)
 	(void)state;
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < N; i++) {
-			inbuf_take(&b[i], i % 4 ? 1 : BUFFER_SIZE_BIG);
+			inbuf_take(&b[i], i % 4 ? BUFFER_SIZE : BUFFER_SIZE_BIG);
 			b[i].p[0] = (char)i;
 			b[i].p[b[i].cap - 1] = (char)i;
 		}
+		assert_int_equal(b[0].cap, BUFFER_SIZE_BIG);
+		assert_int_equal(b[N - 1].cap, PAGES_SMALL);
 		for (int i = 0; i < N; i++) {
 			assert_int_equal(b[i].p[0], (char)i);
 			inbuf_give(&b[i]);
