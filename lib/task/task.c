@@ -42,6 +42,7 @@ enum {
 	POOL_HOT = 64,                  /* of which so many keep their pages */
 	ROUNDS_MAX = 4096,              /* task runs between two polls */
 	SLOW_MS = 50,
+	LONG_MS = 200,                  /* a task that waits so long gives back what it can */
 	TASK_MAGIC = 0x7a51c0de,
 };
 
@@ -51,6 +52,7 @@ void task_switch(void **save_sp, void *load_sp);
 struct task {
 	unsigned magic;
 	bool ready, parked, woken, timed_out, cancelled, done;
+	bool trimmed;                   /* since it was parked */
 	void *sp;
 	char *stack;
 	unsigned vg_id;
@@ -70,6 +72,8 @@ static struct {
 	uv_loop_t *loop;
 	uv_check_t check;
 	uv_idle_t idle;                 /* active while tasks are ready: the loop must not block */
+	uv_timer_t trimmer;
+	bool trimming;                  /* the timer is set */
 	struct task *current, *head, **tail;
 	struct task *yielded, **yielded_tail;   /* to run after the next poll */
 	struct list all;
@@ -306,7 +310,7 @@ struct task *task_spawn(struct task_group *g, const char *name, task_fn *fn, voi
 
 	t->magic = TASK_MAGIC;
 	t->ready = t->woken = t->timed_out = t->cancelled = t->done = false;
-	t->parked = true;
+	t->parked = t->trimmed = true;
 	t->name = name;
 	t->why = "start";
 	t->fn = fn;
@@ -331,11 +335,49 @@ struct task *task_spawn(struct task_group *g, const char *name, task_fn *fn, voi
 	return t;
 }
 
+/* What lies below the stack pointer of a parked task was needed once, deep in some call, and is
+ * rarely needed again soon. */
+static void trim_stack(struct task *t)
+{
+	char *low = t->stack + GUARD, *used = (char *)((uintptr_t)t->sp & ~(uintptr_t)(GUARD - 1));
+
+	t->trimmed = true;
+	if (!ASAN && used > low)
+		madvise(low, (size_t)(used - low), MADV_DONTNEED);
+}
+
+/* Thousands of requests that wait for slow clients would keep all their stacks ever touched. */
+static void on_trim(uv_timer_t *timer)
+{
+	uint64_t now = uv_now(S_.loop);
+	bool more = false;
+
+	(void)timer;
+	list_for(n, &S_.all) {
+		struct task *t = list_entry(n, struct task, all);
+
+		if (!t->parked || t->trimmed)
+			continue;
+		if (now - t->parked_at_ms >= LONG_MS)
+			trim_stack(t);
+		else
+			more = true;
+	}
+	S_.trimming = more;
+	if (more)
+		uv_timer_start(&S_.trimmer, on_trim, LONG_MS, 0);
+}
+
 static void park(struct task *t, const char *why)
 {
 	t->why = why;
 	t->parked = true;
+	t->trimmed = false;
 	t->parked_at_ms = uv_now(S_.loop);
+	if (!S_.trimming) {
+		S_.trimming = true;
+		uv_timer_start(&S_.trimmer, on_trim, LONG_MS, 0);
+	}
 	leave(t);
 }
 
@@ -588,6 +630,8 @@ void tasks_start(uv_loop_t *loop)
 	list_init(&S_.all);
 	uv_check_init(loop, &S_.check);
 	uv_idle_init(loop, &S_.idle);
+	uv_timer_init(loop, &S_.trimmer);
+	uv_unref((uv_handle_t *)&S_.trimmer);
 	uv_check_start(&S_.check, on_check);
 	uv_unref((uv_handle_t *)&S_.check);
 }
@@ -597,6 +641,7 @@ void tasks_stop(void)
 	assert(S_.live == 0);
 	uv_close((uv_handle_t *)&S_.check, NULL);
 	uv_close((uv_handle_t *)&S_.idle, NULL);
+	uv_close((uv_handle_t *)&S_.trimmer, NULL);
 	while (S_.pool_n > 0)
 		uv_close((uv_handle_t *)&S_.pool[--S_.pool_n]->timer, on_timer_closed);
 	uv_run(S_.loop, UV_RUN_DEFAULT);
