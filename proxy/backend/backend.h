@@ -113,6 +113,7 @@ struct write {
 	struct backend *backend;
 	struct target target;           /* strings in the arena */
 	struct str method, query, body;
+	char *body_memory;              /* freed at the end; may be NULL */
 	unsigned n;                     /* requests */
 	struct headers *headers;        /* of each; the transaction id is there already */
 	/* A status that stands for another when there is no quorum (404 for 204 of an object

@@ -1,22 +1,28 @@
 /* An upload: the client's body goes to all replicas at once while its MD5 is computed in the pool.
  *
  * The request's task fills a ring of slots; one putter task per replica and the hasher each go
- * through it at their own pace, and the slowest holds back the client. A putter that is stuck is
- * ended by its write timeout. Putters belong to the worker, not to the request: the last replica
- * may still be writing when the client has its answer. Swift: ReplicatedObjectController in
- * proxy/controllers/obj.py. */
+ * through it at their own pace, and the slowest holds back the client. A slot has memory only while
+ * somebody needs it. A putter that is stuck is ended by its write timeout. Putters belong to the
+ * worker, not to the request: the last replica may still be writing when the client has its answer.
+ * Swift: ReplicatedObjectController in proxy/controllers/obj.py. */
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/base/pages.h"
 #include "lib/crypto/digest.h"
 #include "lib/log/log.h"
 #include "lib/swift/conditional.h"
 #include "proxy/backend/internal.h"
 
-enum { SLOT_SIZE = 64 * KIB, SLOTS = 16, ANSWER_BODY_MAX = 64 * KIB };
+enum {
+	SLOT_SIZE = PAGES_MIDDLE,
+	SLOTS = 16,
+	SLOTS_SCARCE = 2,               /* while the worker has spent its budget of buffers */
+	ANSWER_BODY_MAX = 64 * KIB,
+};
 
 struct slot {
 	char *p;
-	size_t n;
+	size_t n, size;
 };
 
 enum putter_state {
@@ -50,6 +56,7 @@ struct upload_run {
 	unsigned n;
 	struct slot slots[SLOTS];
 	uint64_t filled;                /* slots; slot i is slots[i % SLOTS] */
+	uint64_t passed;                /* slots that nobody needs any more */
 	bool last_filled;               /* no more come */
 	bool finish;                    /* the ETag is known and right: end the requests */
 	bool aborted;
@@ -65,7 +72,7 @@ static void run_unref(struct upload_run *r)
 	if (--r->refs > 0)
 		return;
 	for (unsigned i = 0; i < SLOTS; i++)
-		free(r->slots[i].p);
+		pages_give(r->slots[i].p, r->slots[i].size);
 	digest_free(r->digest);
 	nodes_done(&r->nodes);
 	arena_free(r->arena);
@@ -75,6 +82,24 @@ static void wake_owner(struct upload_run *r)
 {
 	if (r->owner)
 		task_wake(r->owner);
+}
+
+/* Somebody is done with a slot, or with all of them: those that everybody has passed are given
+ * back. */
+static void pass_slots(struct upload_run *r)
+{
+	uint64_t passed = r->hashed;
+
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->putters[i].state == PUTTER_SENDING)
+			passed = MIN(passed, r->putters[i].sent);
+	for (; r->passed < passed; r->passed++) {
+		struct slot *s = &r->slots[r->passed % SLOTS];
+
+		pages_give(s->p, s->size);
+		s->p = NULL;
+	}
+	wake_owner(r);
 }
 
 static void wake_consumers(struct upload_run *r)
@@ -119,7 +144,7 @@ waits static void hasher_run(void *arg)
 
 		task_run_blocking("MD5", hash_slots, &job);
 		r->hashed = job.to;
-		wake_owner(r);
+		pass_slots(r);
 	}
 	if (rc >= 0 && !r->aborted) {
 		digest_final(r->digest, md5);
@@ -222,7 +247,7 @@ waits static int putter_send(struct putter *p, struct exchange *x)
 		if (rc < 0)
 			return rc;
 		p->sent++;
-		wake_owner(r);
+		pass_slots(r);
 	}
 	if (rc < 0)
 		return rc;
@@ -256,7 +281,7 @@ waits static void putter_run(void *arg)
 		p->state = PUTTER_FAILED;
 	exchange_end(TAKE(x));
 	p->task = NULL;
-	wake_owner(r);
+	pass_slots(r);
 	run_unref(r);
 }
 
@@ -283,13 +308,7 @@ static void run_abort(struct upload_run *r)
 
 static bool has_room(const struct upload_run *r)
 {
-	if (r->filled - r->hashed >= SLOTS)
-		return false;
-	for (unsigned i = 0; i < r->n; i++)
-		if (r->putters[i].state == PUTTER_SENDING &&
-		    r->filled - r->putters[i].sent >= SLOTS)
-			return false;
-	return true;
+	return r->filled - r->passed < (pages_scarce() ? SLOTS_SCARCE : SLOTS);
 }
 
 /* 0, -EHOSTDOWN when too few replicas are left, -ECANCELED. */
@@ -306,9 +325,10 @@ waits static int fill_slots(struct upload_run *r, struct str bytes)
 			return -EHOSTDOWN;
 		struct slot *s = &r->slots[r->filled % SLOTS];
 
-		if (!s->p)
-			s->p = xmalloc(SLOT_SIZE);
-		s->n = MIN(bytes.n, (size_t)SLOT_SIZE);
+		assert(!s->p);
+		s->size = pages_fit(MIN(bytes.n, (size_t)SLOT_SIZE));
+		s->p = pages_take(s->size);
+		s->n = MIN(bytes.n, s->size);
 		memcpy(s->p, bytes.p, s->n);
 		bytes = str_skip(bytes, s->n);
 		r->filled++;

@@ -41,6 +41,7 @@ void write_unref(struct write *w)
 	if (!w || --w->refs > 0)
 		return;
 	nodes_done(&w->nodes);
+	free(w->body_memory);
 	arena_free(w->arena);
 }
 

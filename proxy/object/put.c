@@ -8,7 +8,13 @@
 #include "proxy/object/condition.h"
 #include "proxy/object/object.h"
 
-enum { SMALL_MAX = 256 * KIB };
+enum {
+	SMALL_MAX = 256 * KIB,
+	CHUNKED_SMALL_MAX = 64 * KIB,   /* of unknown length: so much is read before it streams */
+	/* Bodies of all requests that are read first; up to TINY_MAX always are. */
+	SMALL_BUDGET = 2 * MIB,
+	TINY_MAX = 16 * KIB,
+};
 
 /* One upload on its way. */
 struct put {
@@ -20,7 +26,11 @@ struct put {
 	bool conditional;
 	struct condition condition;
 	struct str etag;                /* hex MD5 that the client promised, or absent */
+	struct buf bytes;               /* of the body, that were read before anything was sent */
+	size_t budgeted;                /* so much of SMALL_BUDGET is ours */
 };
+
+static size_t budgeted;                 /* of SMALL_BUDGET, by this worker's requests */
 
 static void guess_content_type(struct request *req)
 {
@@ -116,13 +126,40 @@ static void make_headers(struct put *put)
 	object_expiry_updates(req, put->write->headers, put->write->n);
 }
 
-/* Reads up to SMALL_MAX bytes: 0 when that was the whole body, 1 when more follows, or an error. */
-waits static int read_small(struct request *req, struct buf *to, struct str *ret_more)
+/* Whether the body is to be read before anything is sent, and how much of it. */
+static bool begin_small(struct put *put)
 {
+	const struct request *req = put->req;
+	uint64_t n = req->chunked ? CHUNKED_SMALL_MAX : (uint64_t)req->content_length;
+
+	if (n > SMALL_MAX || (n > TINY_MAX && !req->chunked && budgeted + n > SMALL_BUDGET))
+		return false;
+	if (n > TINY_MAX && budgeted + n > SMALL_BUDGET)
+		n = TINY_MAX;
+	put->budgeted = n > TINY_MAX ? n : 0;
+	budgeted += put->budgeted;
+	put->bytes = BUF(n);
+	if (!req->chunked)
+		(void)buf_reserve(&put->bytes, n);
+	return true;
+}
+
+static void end_small(struct put *put)
+{
+	budgeted -= put->budgeted;
+	put->budgeted = 0;
+	buf_done(&put->bytes);
+}
+
+/* Reads up to the buffer's limit: 0 when that was the whole body, 1 when more follows, or an
+ * error. */
+waits static int read_small(struct put *put, struct str *ret_more)
+{
+	struct buf *to = &put->bytes;
 	struct str chunk;
 	int rc;
 
-	while ((rc = body_next(req->body, &chunk)) > 0) {
+	while ((rc = body_next(put->req->body, &chunk)) > 0) {
 		size_t fits = MIN(chunk.n, to->max - to->n);
 
 		buf_add(to, chunk.p, fits);
@@ -180,10 +217,11 @@ task_asserted static int hold_at_end(void *arg, struct response *res)
 	return hold(arg, res);
 }
 
-waits static void put_small(struct put *put, struct str bytes, struct response *res)
+waits static void put_small(struct put *put, struct response *res)
 {
 	struct request *req = put->req;
 	struct write *w = put->write;
+	struct str bytes = buf_str(&put->bytes);
 	char *md5 = arena_alloc(w->arena, MD5_HEX_SIZE);
 
 	md5_hex(bytes, md5);
@@ -193,7 +231,8 @@ waits static void put_small(struct put *put, struct str bytes, struct response *
 	}
 	if (put->conditional && hold(put, res) < 0)
 		return;
-	w->body = arena_str(w->arena, bytes);
+	w->body = bytes;
+	w->body_memory = buf_take(&put->bytes);
 	for (unsigned i = 0; i < w->n; i++)
 		headers_add_ref(&w->headers[i], S("X-Needletail-Etag"), str_from(md5));
 	int rc = write_run(w);
@@ -219,10 +258,12 @@ waits static void put_small(struct put *put, struct str bytes, struct response *
 	finish(put, res);
 }
 
-/* What is left of a body behind its first bytes. */
+/* A body whose first bytes were read: those, what was at hand behind them, the rest. */
 struct joined {
 	struct body body;
-	struct str first;
+	struct put *put;                /* has the first bytes */
+	bool begun;
+	struct str more;
 	struct body *rest;
 };
 
@@ -230,22 +271,28 @@ waits static int joined_next(struct body *b, struct str *ret_chunk)
 {
 	struct joined *j = container_of(b, struct joined, body);
 
-	if (j->first.n) {
-		*ret_chunk = j->first;
-		j->first = STR_NONE;
+	if (!j->begun && j->put->bytes.n) {
+		*ret_chunk = buf_str(&j->put->bytes);
+		j->begun = true;
+		return 1;
+	}
+	end_small(j->put);
+	if (j->more.n) {
+		*ret_chunk = j->more;
+		j->more = STR_NONE;
 		return 1;
 	}
 	return body_next(j->rest, ret_chunk);
 }
 
-waits static void put_streaming(struct put *put, struct str first, struct str more,
-				struct response *res)
+waits static void put_streaming(struct put *put, struct str more, struct response *res)
 {
 	struct request *req = put->req;
 	struct body *whole = req->body;
 	struct joined j = {
 		.body = { .next = joined_next, .left = -1 },
-		.first = more,
+		.put = put,
+		.more = more,
 		.rest = whole,
 	};
 	struct upload u = {
@@ -254,7 +301,6 @@ waits static void put_streaming(struct put *put, struct str first, struct str mo
 		.n = put->write->n,
 		.length = req->chunked ? -1 : req->content_length,
 		.length_max = proxy_request(req)->proxy->conf->limits.max_file_size,
-		.first = first,
 		.if_absent = put->if_absent,
 		.etag = put->etag,
 		.before_end = put->conditional ? hold_at_end : NULL,
@@ -272,8 +318,7 @@ waits static void put_streaming(struct put *put, struct str first, struct str mo
 
 void object_put(struct request *req, struct response *res)
 {
-	struct put put = { .req = req };
-	CLEANUP(buf_done) struct buf bytes = BUF(SMALL_MAX);
+	struct put put = { .req = req, .bytes = BUF(0) };
 	struct str more = STR_NONE;
 	int rc = 1;
 
@@ -281,20 +326,22 @@ void object_put(struct request *req, struct response *res)
 		return;
 	make_headers(&put);
 	/* A client that waits for 100 Continue is told of a conflict before it sends anything. */
-	bool small = req->chunked || req->content_length <= SMALL_MAX;
+	bool small = begin_small(&put);
 
 	if (put.conditional && (!small || req->expect_continue) &&
 	    condition_check(req, &put.target, &put.condition, res) < 0) {
+		end_small(&put);
 		write_unref(put.write);
 		return;
 	}
 	if (small)
-		rc = read_small(req, &bytes, &more);
+		rc = read_small(&put, &more);
 	if (rc < 0)
 		proxy_respond_error(req, res, rc);
 	else if (rc == 0)
-		put_small(&put, buf_str(&bytes), res);
+		put_small(&put, res);
 	else
-		put_streaming(&put, buf_str(&bytes), more, res);
+		put_streaming(&put, more, res);
+	end_small(&put);
 	write_unref(put.write);
 }
