@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-enum { PAGE_ROWS = 200, PAGE_MAX = 8 * MIB };
+enum { PAGE_ROWS = 100, PAGE_MAX = 8 * MIB };
 
 struct dlo_conf {
 	uint64_t max_get_time;

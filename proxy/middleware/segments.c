@@ -1,9 +1,13 @@
-/* Reads pieces of objects as one body: opens the next piece while one is read, and breaks off when
- * an object is not what it was. */
+/* Reads pieces of objects as one body: opens the next piece before one ends, and breaks off when an
+ * object is not what it was. */
 #include "lib/base/clock.h"
+#include "lib/base/pages.h"
 #include "lib/log/log.h"
 #include "lib/swift/conditional.h"
 #include "proxy/middleware/segments.h"
+
+/* So many bytes before a piece's end the next one is opened. */
+enum { AHEAD_BYTES = 1 * MIB };
 
 /* A piece that can be read; in its own arena. */
 struct opened {
@@ -17,7 +21,8 @@ struct joined {
 	struct segments s;
 	struct opened *now, *ahead;
 	struct task *opener; /* opens `ahead` */
-	bool opening;
+	bool asked; /* for `ahead`, */
+	bool opening; /* and it is not there yet */
 	int ahead_rc; /* of the opening: 1, 0 at the end, or negative */
 	struct task *waiter; /* wants to know */
 	uint64_t left; /* of the promised length */
@@ -131,7 +136,7 @@ waits static void open_ahead(void *arg)
 
 static void look_ahead(struct joined *j)
 {
-	j->opening = true;
+	j->asked = j->opening = true;
 	j->opener = task_spawn(NULL, "next segment", open_ahead, j);
 }
 
@@ -152,13 +157,24 @@ waits static int await_ahead(struct joined *j)
 /* The next piece becomes the current one: 1, 0 at the end, or negative. */
 waits static int step(struct joined *j)
 {
+	if (!j->asked)
+		look_ahead(j);
 	int rc = await_ahead(j);
 
 	if (rc <= 0)
 		return rc;
 	j->now = TAKE(j->ahead);
-	look_ahead(j);
+	j->asked = false;
 	return 1;
+}
+
+/* Two open pieces cost twice the memory, so not where memory is short; and one that waits for long
+ * behind a large piece would be given up by its server. */
+static bool is_time_to_look(const struct joined *j)
+{
+	const struct body *b = j->now->body;
+
+	return !j->asked && !pages_scarce() && (!b || b->left <= AHEAD_BYTES);
 }
 
 waits static int current_next(struct joined *j, struct str *ret_chunk)
@@ -179,6 +195,8 @@ waits static int pull(struct joined *j, struct str *ret_chunk)
 
 		if (rc < 0)
 			return rc;
+		if (rc > 0 && j->now && is_time_to_look(j))
+			look_ahead(j);
 		if (rc > 0 && ret_chunk->n)
 			return 1;
 		if (rc == 0 && !j->now)
@@ -263,8 +281,6 @@ int segments_open(const struct segments *s, struct body **ret)
 		body_close(&j->body);
 		return rc == -EHOSTDOWN || rc == -ECANCELED ? rc : -ESTALE;
 	}
-	if (rc > 0)
-		look_ahead(j);
 	*ret = &j->body;
 	return 0;
 }

@@ -53,26 +53,37 @@ int slo_read_manifest(struct response *res, struct slo_manifest **ret)
 	return rc < 0 ? rc : slo_manifest_parse(buf_str(&text), ret);
 }
 
-int slo_fetch_manifest(struct middleware *mw, struct request *req, struct str container,
-		       struct str object, struct str query, struct slo_manifest **ret,
-		       int *ret_status, struct str *ret_etag)
+int slo_ask_manifest(struct middleware *mw, struct request *req, struct arena *a,
+		     struct str container, struct str object, struct str query,
+		     struct response *res)
 {
-	AUTO(arena) a = arena_new();
 	struct request *get =
 		proxy_subrequest_in(a, req, HTTP_GET, proxy_request(req)->path.account, container,
 				    object, query, S("SLO"));
-	struct response res;
 
 	/* Of a plain object no more than its last byte is read. */
 	headers_add(&get->headers, S("Range"), S("bytes=-1"));
 	headers_add(&get->headers, S("X-Backend-Ignore-Range-If-Metadata-Present"),
 		    S("X-Static-Large-Object"));
-	middleware_call(mw, get, &res);
+	middleware_call(mw, get, res);
+	if (res->status / 100 == 2 && slo_is_manifest(res))
+		return 0;
+	body_close(res->body);
+	res->body = NULL;
+	return task_cancelled() ? -ECANCELED : -ENOENT;
+}
+
+int slo_fetch_manifest(struct middleware *mw, struct request *req, struct str container,
+		       struct str object, struct str query, struct slo_manifest **ret,
+		       int *ret_status, struct str *ret_etag)
+{
+	AUTO(arena) a = arena_new();
+	struct response res;
+	int rc = slo_ask_manifest(mw, req, a, container, object, query, &res);
+
 	*ret_status = res.status;
-	if (res.status / 100 != 2 || !slo_is_manifest(&res)) {
-		body_close(res.body);
-		return -ENOENT;
-	}
+	if (rc < 0)
+		return rc;
 	if (ret_etag)
 		*ret_etag = arena_str(req->arena, headers_get(&res.headers, SLO_ETAG));
 	return slo_read_manifest(&res, ret);

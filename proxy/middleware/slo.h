@@ -23,7 +23,13 @@ waits void slo_delete(struct middleware *mw, struct request *req, struct respons
 bool slo_is_manifest(const struct response *res);
 /* Reads an answer's body as a manifest and closes it: 0, -EBADMSG, -EFBIG or the body's error. */
 waits must_check int slo_read_manifest(struct response *res, struct slo_manifest **ret);
-/* Asks for the manifest stored at account/container/object ("?multipart-manifest=get"): 0 with the
+/* Asks for the manifest stored at account/container/object, in the arena, which lives until the
+ * answer's body is closed: 0 with the manifest as the body, or -ENOENT (something else was
+ * answered; no body is open) or -ECANCELED. */
+waits must_check int slo_ask_manifest(struct middleware *mw, struct request *req, struct arena *a,
+				      struct str container, struct str object, struct str query,
+				      struct response *res);
+/* Reads the manifest stored at account/container/object ("?multipart-manifest=get"): 0 with the
  * manifest, or negative. *ret_status is what was answered; *ret_etag (may be NULL, in the arena of
  * req) the ETag of its content, if that is known. */
 waits must_check int slo_fetch_manifest(struct middleware *mw, struct request *req,

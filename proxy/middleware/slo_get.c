@@ -4,14 +4,13 @@
 #include "lib/crypto/digest.h"
 #include "lib/log/log.h"
 #include "lib/swift/conditional.h"
-#include "proxy/middleware/slo.h"
+#include "proxy/middleware/slo_pages.h"
 
 /* ---- pieces of a manifest, and of the manifests in it ---- */
 
 struct level {
-	struct slo_manifest *m;
-	struct slo_walk walk;
-	struct str path; /* of a manifest in a manifest; freed with it */
+	struct slo_pages pages;
+	struct str path; /* of a manifest in a manifest, in the arena of its pages */
 };
 
 struct slo_source {
@@ -23,70 +22,67 @@ struct slo_source {
 	struct level spare; /* the one that was read last, for it is often wanted again */
 };
 
-static void level_done(struct level *l)
-{
-	slo_manifest_free(l->m);
-	l->m = NULL;
-}
-
-/* The outermost manifest belongs to the request. */
 static void leave(struct slo_source *s)
 {
 	struct level *l = &s->levels[--s->depth];
 
-	if (s->depth == 0)
-		return;
-	level_done(&s->spare);
+	slo_pages_done(&s->spare.pages);
 	s->spare = *l;
 }
 
-waits static int fetch(struct slo_source *s, const struct slo_segment *seg,
-		       struct slo_manifest **ret)
+/* Asks for a manifest that is in a manifest, and reads its first page. */
+waits static int fetch(struct slo_source *s, const struct slo_segment *seg, uint64_t first,
+		       uint64_t length, struct slo_pages *ret)
 {
-	struct str container, object, etag;
-	int status = 0, rc;
+	AUTO(arena) a = arena_new();
+	struct slo_place place = { .mw = s->mw, .req = s->req,
+				   .query = S("multipart-manifest=get") };
+	struct response res;
 
-	if (s->spare.m && str_eq(s->spare.path, seg->name)) {
-		*ret = TAKE(s->spare.m);
-		return 0;
-	}
-	if (!segment_path_split(seg->name, &container, &object))
+	if (!segment_path_split(seg->name, &place.container, &place.object))
 		return -ESTALE;
-	AUTO(slo_manifest) m = NULL;
+	int rc = slo_ask_manifest(s->mw, s->req, a, place.container, place.object, place.query,
+				  &res);
 
-	rc = slo_fetch_manifest(s->mw, s->req, container, object, S("multipart-manifest=get"), &m,
-				&status, &etag);
 	if (rc < 0) {
 		log_error("%.*s: GET of submanifest %.*s failed with status %d", STR(s->req->path),
-			  STR(seg->name), status);
-		return rc == -ECANCELED ? rc : status / 100 == 5 ? -EHOSTDOWN : -ESTALE;
+			  STR(seg->name), res.status);
+		return rc == -ECANCELED ? rc : res.status / 100 == 5 ? -EHOSTDOWN : -ESTALE;
 	}
+	struct str etag = headers_get(&res.headers, SLO_ETAG);
+
 	if (etag.n && !str_eq(etag, seg->hash)) {
 		log_error("%.*s: submanifest %.*s was changed", STR(s->req->path), STR(seg->name));
+		body_close(res.body);
 		return -ESTALE;
 	}
-	*ret = TAKE(m);
-	return 0;
+	place.etag = headers_get_lit(&res.headers, "ETag");
+	rc = slo_pages_open(ret, &place, res.body, first, length);
+	return rc == -EBADMSG ? -ESTALE : rc;
 }
 
 waits static int enter(struct slo_source *s, const struct slo_segment *seg, uint64_t first,
 		       uint64_t length)
 {
-	struct slo_manifest *m = NULL;
+	struct level *l = &s->levels[s->depth];
 
 	if (s->depth == SLO_DEPTH_MAX) {
 		log_error("%.*s: max recursion depth was exceeded", STR(s->req->path));
 		return -ESTALE;
 	}
-	int rc = fetch(s, seg, &m);
+	if (s->spare.path.p && str_eq(s->spare.path, seg->name) &&
+	    slo_pages_again(&s->spare.pages, first, length)) {
+		*l = s->spare;
+		s->spare = (struct level){ 0 };
+	} else {
+		*l = (struct level){ 0 };
+		int rc = fetch(s, seg, first, length, &l->pages);
 
-	if (rc < 0)
-		return rc;
-	s->levels[s->depth++] = (struct level){
-		.m = m,
-		.walk = { .m = m, .skip = first, .left = length },
-		.path = arena_str(m->arena, seg->name),
-	};
+		if (rc < 0)
+			return rc;
+		l->path = arena_str(l->pages.arena, seg->name);
+	}
+	s->depth++;
 	return 0;
 }
 
@@ -110,7 +106,7 @@ waits static int source_next(struct piece_source *source, struct piece *ret)
 	while (s->depth > 0) {
 		const struct slo_segment *seg;
 		uint64_t first, length;
-		int rc = slo_walk_next(&s->levels[s->depth - 1].walk, &seg, &first, &length);
+		int rc = slo_pages_next(&s->levels[s->depth - 1].pages, &seg, &first, &length);
 
 		if (rc > 0 && !seg->sub_slo)
 			return make_piece(seg, first, length, ret);
@@ -128,9 +124,9 @@ waits static void source_close(struct piece_source *source)
 {
 	struct slo_source *s = container_of(source, struct slo_source, source);
 
-	while (s->depth > 1)
-		level_done(&s->levels[--s->depth]);
-	level_done(&s->spare);
+	while (s->depth > 0)
+		slo_pages_done(&s->levels[--s->depth].pages);
+	slo_pages_done(&s->spare.pages);
 }
 
 /* ---- the answer ---- */
@@ -138,7 +134,8 @@ waits static void source_close(struct piece_source *source)
 struct slo_answer {
 	struct middleware *mw;
 	struct request *req;
-	struct slo_manifest *manifest;
+	struct slo_place place;
+	struct body *text; /* the whole manifest, until it is read */
 	uint64_t size;
 	int error; /* why a range could not be opened */
 	struct body *first; /* of several ranges, opened before the head is sent */
@@ -158,10 +155,10 @@ waits static struct body *open_bytes(struct slo_answer *a, uint64_t first, uint6
 	s->source = (struct piece_source){ .next = source_next, .close = source_close };
 	s->mw = a->mw;
 	s->req = a->req;
-	s->levels[0] = (struct level){
-		.m = a->manifest,
-		.walk = { .m = a->manifest, .skip = first, .left = last - first + 1 }
-	};
+	a->error = slo_pages_open(&s->levels[0].pages, &a->place, TAKE(a->text), first,
+				  last - first + 1);
+	if (a->error < 0)
+		return NULL;
 	s->depth = 1;
 	a->error = segments_open(&segments, &b);
 	return a->error < 0 ? NULL : b;
@@ -174,7 +171,7 @@ task_asserted static struct body *open_range(void *arg, uint64_t first, uint64_t
 	return a->first ? TAKE(a->first) : open_bytes(a, first, last);
 }
 
-/* Holds the manifest as long as bytes are read by it. */
+/* Lets go of what was opened early and not used. */
 struct held {
 	struct body body, *inner;
 	struct slo_answer *answer;
@@ -193,8 +190,8 @@ waits static void answer_done(struct slo_answer *a)
 {
 	body_close(a->first);
 	a->first = NULL;
-	slo_manifest_free(a->manifest);
-	a->manifest = NULL;
+	body_close(a->text);
+	a->text = NULL;
 }
 
 waits static void held_close(struct body *b)
@@ -254,9 +251,9 @@ waits static void respond_content(struct slo_answer *a, struct response *res)
 		open_early(a, res);
 	if (a->error < 0) {
 		body_close(res->body);
-		respond_plainly(res, segments_status(a->error));
+		respond_plainly(res, a->error == -EBADMSG ? 500 : segments_status(a->error));
 	}
-	if (res->body && a->manifest && res->status / 100 == 2)
+	if (res->body && res->status / 100 == 2)
 		hold(a, res);
 	else
 		answer_done(a);
@@ -264,12 +261,10 @@ waits static void respond_content(struct slo_answer *a, struct response *res)
 
 /* ---- parts ---- */
 
-/* ?part-number=n is the range that the n-th segment makes. */
-static int pick_part(struct slo_answer *a, struct response *res, struct str number)
+static int check_part(const struct slo_answer *a, struct response *res, struct str number,
+		      uint64_t *ret)
 {
-	uint64_t n;
-
-	if (str_to_u64(number, &n) < 0 || n == 0) {
+	if (str_to_u64(number, ret) < 0 || *ret == 0) {
 		respond_plainly(res, 400);
 		respond_text(res, 400, "Part number must be an integer greater than 0");
 		return -EINVAL;
@@ -279,16 +274,19 @@ static int pick_part(struct slo_answer *a, struct response *res, struct str numb
 		respond_text(res, 400, "Range requests are not supported with part number queries");
 		return -EINVAL;
 	}
-	headers_setf(&res->headers, S("X-Parts-Count"), "%u", a->manifest->n);
-	if (n > a->manifest->n || a->manifest->v[n - 1].length == 0) {
+	return 0;
+}
+
+/* ?part-number=n is the range that the n-th segment makes. */
+static int pick_part(struct slo_answer *a, struct response *res, const struct slo_sum *sum)
+{
+	headers_setf(&res->headers, S("X-Parts-Count"), "%" PRIu64, sum->n);
+	if (sum->part_length == 0) {
 		respond_plainly(res, 416);
 		return -ERANGE;
 	}
-	uint64_t first = slo_manifest_offset(a->manifest, (unsigned)n - 1);
-	uint64_t length = a->manifest->v[n - 1].length;
-
-	headers_setf(&a->req->headers, S("Range"), "bytes=%" PRIu64 "-%" PRIu64, first,
-		     first + length - 1);
+	headers_setf(&a->req->headers, S("Range"), "bytes=%" PRIu64 "-%" PRIu64, sum->part_first,
+		     sum->part_first + sum->part_length - 1);
 	headers_remove(&a->req->headers, S("If-Range"));
 	return 0;
 }
@@ -369,33 +367,51 @@ static bool take_headers(struct response *res, uint64_t *ret_size)
 	return known;
 }
 
+/* Reads the manifest for what its headers do not tell: sums, and where a part is. Negative, and the
+ * answer is filled. */
+waits static int add_up(struct slo_answer *a, struct response *res, bool known, uint64_t part)
+{
+	CLEANUP(slo_sum_done) struct slo_sum sum;
+	char etag[MD5_HEX_SIZE];
+
+	slo_sum_init(&sum, part);
+	int rc = slo_sum_read(TAKE(a->text), &sum);
+
+	if (rc < 0) {
+		log_error("%.*s: the manifest cannot be read", STR(a->req->path));
+		respond_plainly(res, rc == -EBADMSG ? 500 : segments_status(-EHOSTDOWN));
+		return rc;
+	}
+	if (!known) {
+		slo_sum_etag(&sum, etag);
+		headers_setf(&res->headers, S("ETag"), "\"%s\"", etag);
+		a->size = sum.size;
+	}
+	return part ? pick_part(a, res, &sum) : 0;
+}
+
 /* A manifest that is there in full. */
 waits static void respond_whole(struct middleware *mw, struct request *req, struct response *res)
 {
+	const struct swift_path *p = &proxy_request(req)->path;
 	struct slo_answer *a = arena_zalloc(req->arena, sizeof *a);
-	struct str part = request_query_lit(req, "part-number");
-	char etag[MD5_HEX_SIZE];
-	int rc = slo_read_manifest(res, &a->manifest);
+	struct str number = request_query_lit(req, "part-number");
+	uint64_t part = 0;
 
-	if (rc < 0) {
-		log_error("%.*s: the manifest cannot be read", STR(req->path));
-		respond_plainly(res,
-				rc == -EBADMSG || rc == -EFBIG ? 500 : segments_status(-EHOSTDOWN));
-		return;
-	}
 	a->mw = mw;
 	a->req = req;
-	if (!take_headers(res, &a->size)) {
-		slo_manifest_etag(a->manifest, etag);
-		headers_setf(&res->headers, S("ETag"), "\"%s\"", etag);
-		(void)!slo_manifest_size(a->manifest, &a->size);
-	}
-	if (part.p && pick_part(a, res, part) < 0) {
+	a->text = TAKE(res->body);
+	a->place = (struct slo_place){ mw, req, p->container, p->object, req->query,
+				       headers_get_lit(&res->headers, "ETag") };
+	bool known = take_headers(res, &a->size);
+
+	if ((number.p && check_part(a, res, number, &part) < 0) ||
+	    ((part || !known) && add_up(a, res, known, part) < 0)) {
 		answer_done(a);
 		return;
 	}
 	respond_content(a, res);
-	if (part.p && req->method == HTTP_HEAD)
+	if (part && req->method == HTTP_HEAD)
 		respond_part_head(a, res);
 }
 

@@ -54,15 +54,16 @@ static int read_range(struct str range, struct slo_segment *s)
 	return 0;
 }
 
-static int read_entry(struct arena *a, const struct entry *e, struct slo_segment *s)
+/* Without copy, texts stay where the entry has them, except for data. */
+static int read_entry(struct arena *a, const struct entry *e, bool copy, struct slo_segment *s)
 {
 	*s = (struct slo_segment){ 0 };
 	if (e->data.p)
 		return read_data(a, e->data, s);
 	if (!e->name.n || !e->hash.p || str_to_u64(e->bytes, &s->bytes) < 0)
 		return -EBADMSG;
-	s->name = arena_str(a, e->name);
-	s->hash = arena_str(a, e->hash);
+	s->name = copy ? arena_str(a, e->name) : e->name;
+	s->hash = copy ? arena_str(a, e->hash) : e->hash;
 	s->sub_slo = e->sub_slo;
 	if (s->sub_slo)
 		override_bytes(e->type, &s->bytes);
@@ -173,11 +174,30 @@ static int read_plain(struct slo_manifest *m, struct str text)
 	m->v = arena_alloc(m->arena, ((size_t)max + 1) * sizeof *m->v);
 	m->n = 0;
 	do {
-		if (m->n == max || !take_entry(&s, &e) || read_entry(m->arena, &e, &m->v[m->n]) < 0)
+		if (m->n == max || !take_entry(&s, &e) ||
+		    read_entry(m->arena, &e, true, &m->v[m->n]) < 0)
 			return -EBADMSG;
 		m->n++;
 	} while (take(&s, ','));
 	return take(&s, ']') && s.p == s.end ? 0 : -EBADMSG;
+}
+
+static int read_item(struct arena *a, const json_t *o, struct slo_segment *s)
+{
+	const json_t *bytes = json_object_get(o, "bytes"), *sub = json_object_get(o, "sub_slo");
+	struct entry e = {
+		.name = slo_json_str(json_object_get(o, "name")),
+		.hash = slo_json_str(json_object_get(o, "hash")),
+		.data = slo_json_str(json_object_get(o, "data")),
+		.range = slo_json_str(json_object_get(o, "range")),
+		.type = slo_json_str(json_object_get(o, "content_type")),
+		.bytes = slo_json_str(bytes),
+		.sub_slo = json_is_true(sub) || str_is_true(slo_json_str(sub)),
+	};
+
+	if (json_is_integer(bytes))
+		e.bytes = arena_printf(a, "%" JSON_INTEGER_FORMAT, json_integer_value(bytes));
+	return read_entry(a, &e, true, s);
 }
 
 /* Any JSON, by the library. */
@@ -190,25 +210,9 @@ static int read_json(struct slo_manifest *m, struct str text)
 		return -EBADMSG;
 	m->n = (unsigned)json_array_size(root);
 	m->v = arena_alloc(a, (m->n + 1) * sizeof *m->v);
-	for (unsigned i = 0; i < m->n; i++) {
-		const json_t *o = json_array_get(root, i), *bytes = json_object_get(o, "bytes");
-		const json_t *sub = json_object_get(o, "sub_slo");
-		struct entry e = {
-			.name = slo_json_str(json_object_get(o, "name")),
-			.hash = slo_json_str(json_object_get(o, "hash")),
-			.data = slo_json_str(json_object_get(o, "data")),
-			.range = slo_json_str(json_object_get(o, "range")),
-			.type = slo_json_str(json_object_get(o, "content_type")),
-			.bytes = slo_json_str(bytes),
-			.sub_slo = json_is_true(sub) || str_is_true(slo_json_str(sub)),
-		};
-
-		if (json_is_integer(bytes))
-			e.bytes =
-				arena_printf(a, "%" JSON_INTEGER_FORMAT, json_integer_value(bytes));
-		if (read_entry(a, &e, &m->v[i]) < 0)
+	for (unsigned i = 0; i < m->n; i++)
+		if (read_item(a, json_array_get(root, i), &m->v[i]) < 0)
 			return -EBADMSG;
-	}
 	return 0;
 }
 
@@ -227,6 +231,118 @@ int slo_manifest_parse(struct str json, struct slo_manifest **ret)
 	return 0;
 }
 
+/* ---- a piece at a time ---- */
+
+enum { ENTRY_MAX = 65 * MIB, ENTRY_DEPTH_MAX = 32 };
+
+void slo_reader_init(struct slo_reader *r, uint64_t offset)
+{
+	*r = (struct slo_reader){
+		.text = BUF(ENTRY_MAX), .offset = offset, .begun = offset > 0
+	};
+}
+
+void slo_reader_done(struct slo_reader *r)
+{
+	buf_done(&r->text);
+	arena_free(r->scratch);
+	r->scratch = NULL;
+}
+
+/* A byte between entries: 1 when it begins one. */
+static int between(struct slo_reader *r, char c)
+{
+	if (c == '{' && r->begun && !r->ended) {
+		r->depth = 1;
+		return 1;
+	}
+	if (c == '[' && !r->begun)
+		r->begun = true;
+	else if (c == ']' && r->begun && !r->ended)
+		r->ended = true;
+	else if (!(c == ',' && r->begun && !r->ended) && c != ' ' && c != '\n' && c != '\r' &&
+		 c != '\t')
+		return -EBADMSG;
+	return 0;
+}
+
+/* A byte of an entry. */
+static int inside(struct slo_reader *r, char c)
+{
+	if (r->escaped) {
+		r->escaped = false;
+	} else if (r->quoted) {
+		r->escaped = c == '\\';
+		r->quoted = c != '"';
+	} else if (c == '"') {
+		r->quoted = true;
+	} else if (c == '{' || c == '[') {
+		if (++r->depth > ENTRY_DEPTH_MAX)
+			return -EBADMSG;
+	} else if (c == '}' || c == ']') {
+		r->depth--;
+	}
+	return 0;
+}
+
+/* Whether an entry is complete: 1 with its text, 0 when more bytes are needed. */
+static int take_text(struct slo_reader *r, struct str *bytes, struct str *ret)
+{
+	size_t from = 0, i = 0;
+	int rc = 0;
+
+	while (rc == 0 && r->depth == 0 && i < bytes->n) {
+		from = i;
+		rc = between(r, bytes->p[i++]);
+	}
+	while (rc >= 0 && r->depth > 0 && i < bytes->n)
+		rc = inside(r, bytes->p[i++]);
+	if (rc < 0)
+		return rc;
+	struct str part = str_head(str_skip(*bytes, from), i - from);
+	bool entry = part.n > 0 && (r->text.n > 0 || part.p[0] == '{'), whole = r->depth == 0;
+
+	*bytes = str_skip(*bytes, i);
+	r->offset += i;
+	*ret = part;
+	if (entry && (!whole || r->text.n > 0)) {
+		buf_add_str(&r->text, part);
+		*ret = buf_str(&r->text);
+	}
+	return buf_failed(&r->text) ? -EBADMSG : entry && whole;
+}
+
+static int read_text(struct arena *a, struct str text, bool copy, struct slo_segment *ret)
+{
+	struct scan s = { text.p, text.p + text.n };
+	struct entry e;
+
+	if (take_entry(&s, &e) && s.p == s.end)
+		return read_entry(a, &e, copy, ret);
+	AUTO(slo_json) item = slo_json_load(text);
+
+	return item ? read_item(a, item, ret) : -EBADMSG;
+}
+
+int slo_reader_next(struct slo_reader *r, struct str *bytes, struct arena *a,
+		    struct slo_segment *ret)
+{
+	struct str text;
+
+	if (r->depth == 0)
+		buf_clear(&r->text);
+	int rc = take_text(r, bytes, &text);
+
+	if (rc <= 0)
+		return rc;
+	if (!a) {
+		arena_free(r->scratch);
+		r->scratch = arena_new();
+	}
+	rc = read_text(a ? a : r->scratch, text, a != NULL, ret);
+	return rc < 0 ? rc : 1;
+}
+
 /* ---- arithmetic ---- */
 
 int slo_manifest_size(const struct slo_manifest *m, uint64_t *ret)
@@ -238,15 +354,6 @@ int slo_manifest_size(const struct slo_manifest *m, uint64_t *ret)
 			return -EOVERFLOW;
 	*ret = size;
 	return 0;
-}
-
-uint64_t slo_manifest_offset(const struct slo_manifest *m, unsigned index)
-{
-	uint64_t offset = 0;
-
-	for (unsigned i = 0; i < index; i++)
-		offset += m->v[i].length;
-	return offset;
 }
 
 /* What a segment adds to the text whose MD5 is the ETag. */
@@ -268,14 +375,34 @@ static void add_etag(struct digest *d, const struct slo_segment *s)
 	digest_add(d, text, range.n);
 }
 
-void slo_manifest_etag(const struct slo_manifest *m, char *text)
+void slo_sum_init(struct slo_sum *sum, uint64_t part)
 {
-	AUTO(digest) d = digest_new(DIGEST_MD5);
+	*sum = (struct slo_sum){ .md5 = digest_new(DIGEST_MD5), .part = part };
+}
+
+void slo_sum_done(struct slo_sum *sum)
+{
+	digest_free(sum->md5);
+	sum->md5 = NULL;
+}
+
+int slo_sum_add(struct slo_sum *sum, const struct slo_segment *s)
+{
+	if (++sum->n == sum->part) {
+		sum->part_first = sum->size;
+		sum->part_length = s->length;
+	}
+	add_etag(sum->md5, s);
+	if (__builtin_add_overflow(sum->size, s->length, &sum->size) || sum->size > INT64_MAX)
+		return -EOVERFLOW;
+	return 0;
+}
+
+void slo_sum_etag(struct slo_sum *sum, char *text)
+{
 	unsigned char md5[MD5_SIZE];
 
-	for (unsigned i = 0; i < m->n; i++)
-		add_etag(d, &m->v[i]);
-	digest_final(d, md5);
+	digest_final(sum->md5, md5);
 	hex_encode(md5, sizeof md5, text);
 }
 

@@ -32,10 +32,6 @@ DEFINE_AUTO(slo_manifest, struct slo_manifest *, slo_manifest_free);
 must_check int slo_manifest_parse(struct str json, struct slo_manifest **ret);
 /* Bytes of the whole; -EOVERFLOW when that is no sensible number. */
 must_check int slo_manifest_size(const struct slo_manifest *m, uint64_t *ret);
-/* The ETag of the whole, as hex with a NUL (33 bytes). */
-void slo_manifest_etag(const struct slo_manifest *m, char *text);
-/* Bytes before the segment with this index. */
-uint64_t slo_manifest_offset(const struct slo_manifest *m, unsigned index);
 /* What a client would have sent for it (?format=raw): Python's json.dumps(sort_keys=True). */
 void slo_manifest_raw(const struct slo_manifest *m, struct buf *to);
 
@@ -50,6 +46,39 @@ struct slo_walk {
  * manifest ends before the bytes do. */
 must_check int slo_walk_next(struct slo_walk *w, const struct slo_segment **ret,
 			     uint64_t *ret_first, uint64_t *ret_length);
+
+/* ---- a stored manifest, a piece at a time ---- */
+
+/* Gives one entry after another of a text that comes in pieces. */
+struct slo_reader {
+	struct buf text;                /* of an entry that is not complete */
+	struct arena *scratch;          /* of the last segment, where there is no other arena */
+	uint64_t offset;                /* of what was not taken yet, in the whole text */
+	unsigned depth;
+	bool quoted, escaped, begun, ended;
+};
+/* To read from this offset on: the text's begin, or the end of an entry. */
+void slo_reader_init(struct slo_reader *r, uint64_t offset);
+void slo_reader_done(struct slo_reader *r);
+/* Takes bytes from the front: 1 with a segment; 0 when more bytes are needed, or r->ended; or
+ * -EBADMSG. Its texts are in the arena, or with NULL valid until the next call and as long as what
+ * bytes pointed to. */
+must_check int slo_reader_next(struct slo_reader *r, struct str *bytes, struct arena *a,
+			       struct slo_segment *ret);
+
+/* Adds up segments: how many, their bytes, the ETag of all, and where one of them is. */
+struct slo_sum {
+	struct digest *md5;
+	uint64_t n, size;
+	uint64_t part;                  /* whose place is wanted, counted from 1; 0: none */
+	uint64_t part_first, part_length;
+};
+void slo_sum_init(struct slo_sum *sum, uint64_t part);
+void slo_sum_done(struct slo_sum *sum);
+/* 0, or -EOVERFLOW when that is no sensible number. */
+must_check int slo_sum_add(struct slo_sum *sum, const struct slo_segment *s);
+/* As hex with a NUL (33 bytes); once. */
+void slo_sum_etag(struct slo_sum *sum, char *text);
 
 /* ---- what a client sends ---- */
 
