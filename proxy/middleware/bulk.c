@@ -32,7 +32,11 @@ static const struct conf_section section = {
 	.size = sizeof bulk_conf,
 };
 
-enum { RETRY_MS = 1500 };
+enum {
+	RETRY_MS = 1500,
+	HELD_MAX = 24 * KIB,            /* of a list before its names are deleted */
+	PIECE = 1 * KIB,
+};
 
 struct deletion {
 	struct bulk_job job;
@@ -66,17 +70,55 @@ static int check(const struct deletion *d)
 	return bulk_has_length(req) ? 200 : 411;
 }
 
-waits static int read_list(struct request *req, struct bulk_list *list)
-{
-	struct str chunk;
-	int rc;
+/* A list as it comes in: names that are held, and containers, which come last. */
+struct incoming_list {
+	struct bulk_list held, containers;
+};
 
-	while ((rc = body_next(req->body, &chunk)) > 0) {
-		rc = bulk_list_feed(list, chunk);
+static void lists_init(struct incoming_list *l, const struct swift_limits *limits)
+{
+	unsigned max = (unsigned)bulk_conf.max_deletes_per_request;
+	size_t name_max = limits->max_object_name_length + limits->max_container_name_length + 2;
+
+	bulk_list_init(&l->held, max, name_max);
+	bulk_list_init(&l->containers, max, name_max);
+}
+
+static void lists_done(struct incoming_list *l)
+{
+	bulk_list_done(&l->held);
+	bulk_list_done(&l->containers);
+}
+
+waits static int delete_held(struct deletion *d, struct incoming_list *l)
+{
+	int rc = bulk_delete_objects(&d->d, &l->held, &l->containers);
+
+	bulk_list_clear(&l->held);
+	return rc;
+}
+
+/* Reads the list. Whatever is too much to hold is deleted on the way. */
+waits static int read_list(struct deletion *d, struct incoming_list *l)
+{
+	struct str chunk = STR_NONE;
+	int rc = 0;
+
+	for (;;) {
+		if (chunk.n == 0 && (rc = body_next(d->job.req->body, &chunk)) <= 0)
+			break;
+		rc = bulk_list_feed(&l->held, str_head(chunk, PIECE));
+		chunk = str_skip(chunk, MIN(chunk.n, (size_t)PIECE));
+		if (rc == 0 && l->held.names.n > HELD_MAX)
+			rc = delete_held(d, l);
 		if (rc < 0)
-			return rc;
+			break;
 	}
-	return rc < 0 ? rc : bulk_list_end(list);
+	if (rc == 0)
+		rc = bulk_list_end(&l->held);
+	if (rc == 0)
+		rc = delete_held(d, l);
+	return rc == 0 ? bulk_delete_containers(&d->d, &l->containers) : rc;
 }
 
 /* The status for what went wrong on the way, with the words for it. */
@@ -102,15 +144,11 @@ static int explain(struct arena *a, int error, struct str *ret_body)
 
 waits static int delete_listed(struct deletion *d, struct str *ret_body)
 {
-	const struct swift_limits *l = &d->d.mw->proxy->conf->limits;
-	CLEANUP(bulk_list_done) struct bulk_list list;
+	CLEANUP(lists_done) struct incoming_list lists;
 
-	bulk_list_init(&list, (unsigned)bulk_conf.max_deletes_per_request,
-		       l->max_object_name_length + l->max_container_name_length + 2);
-	int rc = read_list(d->job.req, &list);
+	lists_init(&lists, &d->d.mw->proxy->conf->limits);
+	int rc = read_list(d, &lists);
 
-	if (rc == 0)
-		rc = bulk_delete_list(&d->d, &list);
 	if (rc < 0)
 		return explain(d->job.req->arena, rc, ret_body);
 	if (d->d.failures == 0 && d->d.deleted == 0 && d->d.not_found == 0) {

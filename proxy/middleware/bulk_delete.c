@@ -20,6 +20,11 @@ void bulk_list_done(struct bulk_list *l)
 	buf_done(&l->line);
 }
 
+void bulk_list_clear(struct bulk_list *l)
+{
+	buf_clear(&l->names);
+}
+
 int bulk_list_add(struct bulk_list *l, struct str name)
 {
 	uint16_t n = (uint16_t)name.n;
@@ -244,6 +249,24 @@ int bulk_delete_list(struct bulk_delete *d, const struct bulk_list *l)
 	int rc = run_pass(d, l, true);
 
 	return rc < 0 ? rc : run_pass(d, l, false);
+}
+
+int bulk_delete_objects(struct bulk_delete *d, const struct bulk_list *l,
+			struct bulk_list *containers)
+{
+	struct str name, container, object;
+	int rc = run_pass(d, l, true);
+	size_t at = 0;
+
+	while (rc == 0 && bulk_list_next(l, &at, &name))
+		if (name.n && !bulk_name_split(name, &container, &object))
+			rc = bulk_list_add(containers, name);
+	return rc;
+}
+
+int bulk_delete_containers(struct bulk_delete *d, const struct bulk_list *l)
+{
+	return run_pass(d, l, false);
 }
 
 int bulk_delete_status(const struct bulk_delete *d)

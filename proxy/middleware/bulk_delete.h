@@ -24,6 +24,8 @@ void bulk_list_done(struct bulk_list *l);
 int bulk_list_feed(struct bulk_list *l, struct str bytes) must_check;
 /* The end of the list: the line that had none. */
 int bulk_list_end(struct bulk_list *l) must_check;
+/* Forgets the names so far; their lines still count. */
+void bulk_list_clear(struct bulk_list *l);
 /* Appends a name as it is. 0 or -E2BIG, -ENAMETOOLONG. */
 int bulk_list_add(struct bulk_list *l, struct str name) must_check;
 /* The name at *at, which moves behind it: false at the end. Begin with 0. */
@@ -52,6 +54,11 @@ struct bulk_delete {
 /* Deletes the objects of the list, then its containers: 0, -ECANCELED, or -EDQUOT when there were
  * too many failures. */
 waits must_check int bulk_delete_list(struct bulk_delete *d, const struct bulk_list *l);
+/* Deletes its objects, and appends its containers to another list. Also -E2BIG. */
+waits must_check int bulk_delete_objects(struct bulk_delete *d, const struct bulk_list *l,
+					 struct bulk_list *containers);
+/* Deletes its containers. */
+waits must_check int bulk_delete_containers(struct bulk_delete *d, const struct bulk_list *l);
 /* What the whole came to: 200; 502 or 400 when something failed. */
 int bulk_delete_status(const struct bulk_delete *d);
 /* A sub-request from outside the gates: it is authorised like one of the client's own, by his

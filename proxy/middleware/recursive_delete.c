@@ -32,7 +32,7 @@ static const struct conf_section section = {
 };
 
 enum {
-	PAGE = 500,                     /* names that are held at a time */
+	PAGE = 100,                     /* names that are held at a time */
 	PAGE_MAX = 8 * MIB,             /* bytes of a listing of so many */
 	ROUNDS_MAX = 5,                 /* over a container that others go on filling */
 };
