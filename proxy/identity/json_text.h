@@ -1,23 +1,3 @@
-/* JSON in and out of the identity service: jansson recurses, and a task's stack is small, so what
- * comes from outside is looked at first. */
+/* JSON in and out of the identity service. */
 #pragma once
-#include "lib/base/arena.h"
-
-#include <jansson.h>
-
-/* The text as JSON, or NULL: not JSON, or nested deeper than anything Keystone has. Free with
- * json_decref. */
-json_t *json_text_parse(struct str text);
-/* Without blanks, in the arena. */
-struct str json_text_of(struct arena *a, const json_t *doc);
-DEFINE_AUTO(json_text, json_t *, json_decref);
-
-/* A member's string; absent when there is none or it is something else. */
-static inline struct str json_str(const json_t *object, const char *key)
-{
-	const json_t *v = json_object_get(object, key);
-
-	return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
-}
-/* A new string; null for an absent one and for what is not UTF-8. */
-json_t *json_of(struct str s);
+#include "lib/json/json_text.h"

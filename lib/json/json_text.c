@@ -1,5 +1,5 @@
-/* JSON in and out of the identity service. */
-#include "proxy/identity/json_text.h"
+/* JSON texts: depth first, then jansson. */
+#include "lib/json/json_text.h"
 
 enum { DEPTH_MAX = 24 };
 
