@@ -32,6 +32,11 @@ PKGS := libuv openssl zlib jansson libxml-2.0 libarchive
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lleveldb -linih -lisal -lpthread -lm -lrt
 
+# Only the room that calls libvirt is linked with it.
+COMPUTE_PKGS := $(if $(wildcard compute/libvirt/*.c),libvirt)
+COMPUTE_CFLAGS := $(if $(COMPUTE_PKGS),$(shell pkg-config --cflags $(COMPUTE_PKGS) 2>/dev/null))
+COMPUTE_LIBS := $(if $(COMPUTE_PKGS),$(shell pkg-config --libs $(COMPUTE_PKGS) 2>/dev/null))
+
 # llhttp comes as C source in Debian 12's node-llhttp, and as a library later.
 ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
 PKG_CFLAGS += $(shell pkg-config --cflags libllhttp)
@@ -62,10 +67,12 @@ lib_obj := $(call obj,$(lib_src)) $(patsubst /usr/share/%.c,$(O)/%.o,$(LLHTTP_SR
 proxy_obj := $(call obj,$(call room_src,proxy))
 objectd_obj := $(call obj,$(call room_src,objectd))
 ringtool_obj := $(call obj,$(call room_src,ringtool))
+compute_obj := $(call obj,$(call room_src,compute))
 
 programs := $(if $(wildcard proxy/main.c),$(O)/bin/needletail-proxy) \
 	$(if $(wildcard objectd/main.c),$(O)/bin/needletail-objectd) \
-	$(if $(wildcard ringtool/main.c),$(O)/bin/ringtool)
+	$(if $(wildcard ringtool/main.c),$(O)/bin/ringtool) \
+	$(if $(wildcard compute/main.c),$(O)/bin/needletail-compute)
 bench_programs := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 
 unit_src := $(shell find tests/unit -name '*_test.c' 2>/dev/null)
@@ -86,6 +93,8 @@ $(O)/objectd.a: $(objectd_obj)
 	@rm -f $@ && ar rcs $@ $^
 $(O)/ringtool.a: $(ringtool_obj)
 	@rm -f $@ && ar rcs $@ $^
+$(O)/compute.a: $(compute_obj)
+	@rm -f $@ && ar rcs $@ $^
 
 $(O)/bin/needletail-%: $(O)/%/main.o $(O)/%.a $(O)/lib.a
 	@mkdir -p $(@D)
@@ -93,6 +102,9 @@ $(O)/bin/needletail-%: $(O)/%/main.o $(O)/%.a $(O)/lib.a
 $(O)/bin/ringtool: $(O)/ringtool/main.o $(O)/ringtool.a $(O)/lib.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(O)/compute/%.o: CFLAGS_ALL += $(COMPUTE_CFLAGS)
+$(O)/bin/needletail-compute $(O)/tests/unit/compute/%: PKG_LIBS += $(COMPUTE_LIBS)
 
 # Tests do not live on the small stacks that requests have.
 $(O)/tests/%.o: CFLAGS_ALL += -Wframe-larger-than=16384
@@ -108,7 +120,7 @@ $(O)/llhttp/%.o: /usr/share/llhttp/%.c
 	@$(CC) -std=gnu17 -DLLHTTP_STRICT_MODE=1 $(OPT) $(HARDEN) $(SANFLAGS) $(PKG_CFLAGS) -c -o $@ $<
 
 # A test of proxy/x/y.c is tests/unit/proxy/x/y_test.c, and links that room's archive.
-unit_archives = $(foreach room,proxy objectd ringtool,$(if $(findstring tests/unit/$(room)/,$(1)),$(O)/$(room).a)) $(O)/lib.a
+unit_archives = $(foreach room,proxy objectd ringtool compute,$(if $(findstring tests/unit/$(room)/,$(1)),$(O)/$(room).a)) $(O)/lib.a
 .SECONDEXPANSION:
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(unit_helper_obj) $$(call unit_archives,tests/unit/$$*)
 	@mkdir -p $(@D)
@@ -134,7 +146,7 @@ $(O)/bench/%: $(O)/tests/bench/%.o $$(call obj,$$(wildcard tests/bench/$$*/*.c))
 # Fuzz targets: tests/fuzz/NAME_fuzz.c with LLVMFuzzerTestOneInput; corpus in tests/fuzz/corpus/NAME/.
 # `make fuzz` builds them with libFuzzer; replay links tests/fuzz/replay.c instead of libFuzzer.
 fuzz_src := $(wildcard tests/fuzz/*_fuzz.c)
-fuzz_archives := $(O)/proxy.a $(O)/objectd.a $(O)/ringtool.a $(O)/lib.a
+fuzz_archives := $(O)/proxy.a $(O)/objectd.a $(O)/ringtool.a $(O)/compute.a $(O)/lib.a
 fuzz_replay_bin := $(patsubst tests/fuzz/%.c,$(O)/fuzz-replay/%,$(fuzz_src))
 $(O)/fuzz-replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $$(fuzz_archives)
 	@mkdir -p $(@D)
@@ -163,9 +175,9 @@ tidy:
 
 # max-nodes bounds the analyzer to about a second a file.
 tidy_src := $(filter %.c,$(lib_src)) $(wildcard tests/bench/*.c tests/bench/*/*.c tests/fuzz/*.c) \
-	$(foreach room,proxy objectd ringtool,$(wildcard $(room)/main.c) $(call room_src,$(room)))
+	$(foreach room,proxy objectd ringtool compute,$(wildcard $(room)/main.c) $(call room_src,$(room)))
 clang-tidy: $(patsubst %.c,$(O)/clang-tidy/%.ok,$(tidy_src))
-$(O)/clang-tidy/%.ok: %.c .clang-tidy $(shell find lib proxy objectd ringtool tests -name '*.h')
+$(O)/clang-tidy/%.ok: %.c .clang-tidy $(shell find lib proxy objectd ringtool compute tests -name '*.h')
 	@mkdir -p $(@D)
 	@out=$$(clang-tidy --quiet $< -- -std=gnu17 -I. $(PKG_CFLAGS) -DNEEDLETAIL_VERSION='""' \
 		-Xclang -analyzer-config -Xclang max-nodes=50000 2>&1) || { echo "$$out"; exit 1; }

@@ -47,7 +47,8 @@ static struct kept {
 
 const char *const conf_storage_sections[] = {
 	"objectd", "device", "updater", "replicator", "auditor",
-	"expirer", "reaper", "compute", NULL,
+	"expirer", "reaper", "compute",
+	"image", "server", "scheduler", "machine", "network", NULL,
 };
 
 void conf_add(struct conf_spec *spec, const struct conf_section *section)

@@ -136,7 +136,7 @@ def test_misspelt_key(tmp_path, ports):
 def test_bad_arguments():
     assert run("run", "--prot", "1")[0] == 1
     assert run("run", "--port", "70000")[1] == (
-        "needletail: --port 70000 is not a port number from 1 to 65531\n")
+        "needletail: --port 70000 is not a port number from 1 to 65525\n")
     assert run("run", "--conf", "/nonexistent")[1] == \
         "needletail: cannot read the configuration /nonexistent\n"
     assert run()[0] == 2

@@ -1,0 +1,81 @@
+/* Taking away: images that were deleted, uploads that were given up. */
+#include "compute/image/data.h"
+#include "lib/log/log.h"
+
+struct str image_prefix(struct arena *a, struct str id)
+{
+	return arena_printf(a, "%.*s/", STR(id));
+}
+
+int image_remove(struct image_state *s, struct str id)
+{
+	AUTO(arena) a = arena_new();
+	int rc = store_delete_prefix(s->compute->store, a, s->data, image_prefix(a, id));
+
+	return rc < 0 ? rc : records_remove(s->images, a, id);
+}
+
+/* Back to the status before, unless something else has happened to the image since. */
+static int undo_upload(void *arg, json_t *doc)
+{
+	const json_t *upload = json_object_get(doc, "_upload");
+	const struct str *prefix = arg;
+	struct str was = json_str(upload, "was");
+
+	if (!upload || !str_eq(json_str(upload, "prefix"), *prefix))
+		return 0;
+	json_object_set_new(doc, "status", json_of(was.n ? was : S("queued")));
+	json_object_del(doc, "_upload");
+	image_touch(doc);
+	return 1;
+}
+
+int image_abandon(struct image_state *s, struct str id, struct str prefix)
+{
+	AUTO(arena) a = arena_new();
+	int rc = store_delete_prefix(s->compute->store, a, s->data, prefix);
+
+	if (rc == 0)
+		rc = records_change(s->images, a, id, undo_upload, &prefix, NULL);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* ---- in tasks of their own ---- */
+
+struct job {
+	struct image_state *state;
+	struct arena *arena;
+	struct str id, prefix;          /* prefix absent: remove all */
+};
+
+waits static void run_job(void *arg)
+{
+	struct job *j = arg;
+	int rc = j->prefix.p ? image_abandon(j->state, j->id, j->prefix) :
+			       image_remove(j->state, j->id);
+
+	if (rc < 0 && rc != -ECANCELED)
+		log_warn("what is left of image %.*s cannot be removed now (%s), ignoring",
+			 STR(j->id), strerror(-rc));
+	arena_free(j->arena);
+}
+
+static void later(struct image_state *s, const char *name, struct str id, struct str prefix)
+{
+	struct arena *a = arena_new();
+	struct job *j = arena_zalloc(a, sizeof *j);
+
+	*j = (struct job){ .state = s, .arena = a, .id = arena_str(a, id),
+			   .prefix = prefix.p ? arena_str(a, prefix) : STR_NONE };
+	task_spawn(&s->compute->background, name, run_job, j);
+}
+
+void image_remove_later(struct image_state *s, struct str id)
+{
+	later(s, "image removal", id, STR_NONE);
+}
+
+void image_abandon_later(struct image_state *s, struct str id, struct str prefix)
+{
+	later(s, "upload removal", id, prefix);
+}

@@ -1,0 +1,63 @@
+/* Looks now and then for what deletions and uploads have left behind. */
+#include "compute/image/sweep.h"
+#include "compute/image/data.h"
+#include "lib/base/clock.h"
+#include "lib/log/log.h"
+
+enum { FIRST_MS = 3000, AGAIN_MS = 10000 };
+
+/* Whether nobody works on it any more: deletions that are older than the interval, as their own
+ * host is still at the younger ones; uploads that this process does not know of. */
+static bool is_left(const struct image_state *s, const json_t *doc, bool first)
+{
+	const json_t *upload = json_object_get(doc, "_upload");
+	int64_t age_us = clock_wall_us() - image_number(doc, "_updated_us");
+
+	if (image_has_status(doc, "deleted"))
+		return first || age_us > (int64_t)image_conf.sweep_interval * 1000;
+	/* What another process of this host began ended with it. */
+	return upload && str_eq(json_str(upload, "host"), str_from(s->compute->host)) &&
+	       !str_eq(json_str(upload, "run"), str_from(s->run));
+}
+
+waits static int sweep_one(struct image_state *s, const struct record *r)
+{
+	struct str prefix = json_str(json_object_get(r->doc, "_upload"), "prefix");
+
+	if (image_has_status(r->doc, "deleted"))
+		return image_remove(s, r->id);
+	log_info("image %.*s: its upload broke off", STR(r->id));
+	return image_abandon(s, r->id, prefix);
+}
+
+waits static int sweep(struct image_state *s, bool first)
+{
+	CLEANUP(record_list_done) struct record_list all = { .n = 0 };
+	AUTO(arena) a = arena_new();
+	int rc = records_list(s->images, a, &all);
+
+	for (size_t i = 0; i < all.n && rc == 0; i++)
+		if (is_left(s, all.v[i].doc, first))
+			rc = sweep_one(s, &all.v[i]);
+	return rc;
+}
+
+void image_sweep(void *arg)
+{
+	struct image_state *s = arg;
+	bool first = true;
+
+	if (task_sleep(FIRST_MS) < 0)
+		return;
+	for (;;) {
+		int rc = sweep(s, first);
+
+		if (rc == -ECANCELED)
+			return;
+		if (rc < 0)
+			log_debug("image sweep: %s, trying again", strerror(-rc));
+		first = first && rc < 0;
+		if (task_sleep(rc < 0 ? AGAIN_MS : image_conf.sweep_interval) < 0)
+			return;
+	}
+}
