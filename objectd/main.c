@@ -8,14 +8,14 @@
 #include "objectd/expirer/expirer.h"
 #include "objectd/locks.h"
 #include "objectd/objectd_conf.h"
+#include "objectd/reaper/reaper.h"
 #include "objectd/recon.h"
+#include "objectd/reconciler/reconciler.h"
 #include "objectd/replicator/replicator.h"
 #include "objectd/route.h"
 #include "objectd/updater/updater.h"
 
 #include <sys/stat.h>
-
-enum { RINGS_LOOK_MS = 15000 };         /* Swift's ring_check_interval */
 
 /* The process: one of everything. */
 static struct {
@@ -124,6 +124,8 @@ waits static void close_all(struct objectd *o)
 	replicator_free(o->replicator);
 	auditor_free(o->auditor);
 	expirer_free(o->expirer);
+	reaper_free(o->reaper);
+	reconciler_free(o->reconciler);
 	updater_free(o->updater);
 	if (o->dbs)
 		dbs_close(o->dbs);
@@ -155,13 +157,15 @@ static int listen_on(struct objectd *o, struct fault *why)
 task_asserted static void rings_run(void *arg)
 {
 	struct objectd *o = arg;
-	struct fault why;
+	struct fault why = { 0 }, said = { 0 };
 
-	while (task_sleep(RINGS_LOOK_MS) != -ECANCELED) {
-		int changed = cluster_reload_rings(o->cluster, &why);
+	while (task_sleep(objectd_conf.ring_check_interval) != -ECANCELED) {
+		int changed = cluster_refresh_rings(o->cluster, &why);
 
-		if (changed < 0)
+		/* Every second the same would fill the log. */
+		if (changed < 0 && strcmp(why.text, said.text) != 0)
 			log_error("%s; going on with the rings of before", why.text);
+		said = changed < 0 ? why : (struct fault){ 0 };
 		if (changed > 0) {
 			log_info("%d rings were loaded anew", changed);
 			replicator_wake(o->replicator);
@@ -177,6 +181,8 @@ static void start_background(struct objectd *o)
 	replicator_start(o->replicator);
 	auditor_start(o->auditor);
 	expirer_start(o->expirer);
+	reaper_start(o->reaper);
+	reconciler_start(o->reconciler);
 	task_spawn(o->background, "rings", rings_run, o);
 }
 
@@ -201,6 +207,8 @@ task_asserted static int worker_start(struct daemon *d, struct fault *why)
 	o->replicator = replicator_new(o);
 	o->auditor = auditor_new(o);
 	o->expirer = expirer_new(o);
+	o->reaper = reaper_new(o);
+	o->reconciler = reconciler_new(o);
 	o->client = http_client_new(&client);
 	rc = open_store(o, why);
 	if (rc == 0)

@@ -19,6 +19,8 @@ struct updater;                         /* objectd/updater/updater.h */
 struct replicator;                      /* objectd/replicator/replicator.h */
 struct auditor;
 struct expirer;
+struct reaper;
+struct reconciler;
 struct locks;                           /* objectd/locks.h */
 struct dbs;                             /* objectd/db/db.h */
 
@@ -42,6 +44,8 @@ struct objectd {
 	struct replicator *replicator;
 	struct auditor *auditor;
 	struct expirer *expirer;
+	struct reaper *reaper;
+	struct reconciler *reconciler;
 	struct task_group *background;  /* tasks that live until the process stops */
 	bool stopping;
 };

@@ -7,6 +7,8 @@ struct updater_conf updater_conf;
 struct replicator_conf replicator_conf;
 struct auditor_conf auditor_conf;
 struct expirer_conf expirer_conf;
+struct reaper_conf reaper_conf;
+struct reconciler_conf reconciler_conf;
 
 static const struct conf_option objectd_options[] = {
 	OPT_STR(struct objectd_conf, bind_ip, "127.0.0.1",
@@ -35,6 +37,8 @@ static const struct conf_option objectd_options[] = {
 		     "Between two pieces of a request body, and for taking a response."),
 	OPT_DURATION(struct objectd_conf, keepalive_timeout, "300s", 1, 86400000,
 		     "After which an idle connection is closed."),
+	OPT_DURATION(struct objectd_conf, ring_check_interval, "1s", 10, 3600000,
+		     "How often it is looked whether ring files have changed."),
 	OPT_INT(struct objectd_conf, max_clients, "4096", 1, 1000000, "Connections per device."),
 	OPT_SIZE(struct objectd_conf, max_file_size, "5368709122B", 0, 1LL << 60,
 		 "Largest object; the proxies' limit is the one that users meet."),
@@ -82,9 +86,10 @@ static const struct conf_option replicator_options[] = {
 	OPT_DURATION(struct replicator_conf, interval, "30s", 100, 86400000,
 		     "Pause between two passes."),
 	OPT_INT(struct replicator_conf, concurrency, "4", 1, 64,
-		"Objects pushed at the same time."),
-	OPT_SIZE(struct replicator_conf, bytes_per_second, "64MiB", 1024, 1LL << 40,
-		 "Limit for pushed bytes per device."),
+		"Requests with objects, many small ones or one large one, sent at the same time."),
+	OPT_SIZE(struct replicator_conf, bytes_per_second, "256MiB", 1024, 1LL << 40,
+		 "Limit for sent bytes per device. While its clients wait more than twice as long "
+		 "as usual it shrinks, to a thirty-second at the least."),
 	OPT_DURATION(struct replicator_conf, node_timeout, "10s", 1, 600000,
 		     "For an answer of another storage server."),
 	OPT_DURATION(struct replicator_conf, reclaim_age, "7d", 1000, 365LL * 86400000,
@@ -102,6 +107,8 @@ static const struct conf_option auditor_options[] = {
 	OPT_SIZE(struct auditor_conf, bytes_per_second, "10MiB", 1024, 1LL << 40, "Reading speed."),
 	OPT_DURATION(struct auditor_conf, tidy_interval, "60s", 100, 86400000,
 		     "How often space of deleted objects is given back."),
+	OPT_SIZE(struct auditor_conf, compact_bytes_per_second, "64MiB", 1024, 1LL << 40,
+		 "How fast volumes that are mostly dead are read for what lives in them."),
 	OPT_END,
 };
 
@@ -109,6 +116,27 @@ static const struct conf_option expirer_options[] = {
 	OPT_BOOL(struct expirer_conf, enabled, "true",
 		 "Whether objects past their X-Delete-At are deleted."),
 	OPT_DURATION(struct expirer_conf, interval, "30s", 100, 86400000,
+		     "Pause between two passes."),
+	OPT_END,
+};
+
+static const struct conf_option reaper_options[] = {
+	OPT_BOOL(struct reaper_conf, enabled, "true", "Whether deleted accounts are emptied."),
+	OPT_DURATION(struct reaper_conf, interval, "1h", 100, 86400000,
+		     "Pause between two passes."),
+	OPT_DURATION(struct reaper_conf, delay_reaping, "0s", 0, 365LL * 86400000,
+		     "How long a deleted account keeps what is in it."),
+	OPT_DURATION(struct reaper_conf, reap_warn_after, "30d", 0, 3650LL * 86400000,
+		     "How long after that the log says that an account is still not empty."),
+	OPT_INT(struct reaper_conf, concurrency, "25", 1, 1000,
+		"Objects deleted at the same time."),
+	OPT_END,
+};
+
+static const struct conf_option reconciler_options[] = {
+	OPT_BOOL(struct reconciler_conf, enabled, "true",
+		 "Whether objects are moved to the policy of their container."),
+	OPT_DURATION(struct reconciler_conf, interval, "30s", 100, 86400000,
 		     "Pause between two passes."),
 	OPT_END,
 };
@@ -125,6 +153,9 @@ SECTION(replicator_section, "replicator", replicator_options, replicator_conf,
 SECTION(auditor_section, "auditor", auditor_options, auditor_conf,
 	"Reads everything now and then, to notice damage before it is needed.");
 SECTION(expirer_section, "expirer", expirer_options, expirer_conf, "Deletes what has expired.");
+SECTION(reaper_section, "reaper", reaper_options, reaper_conf, "Empties deleted accounts.");
+SECTION(reconciler_section, "reconciler", reconciler_options, reconciler_conf,
+	"Moves objects that were stored in another policy than their container's.");
 static const struct conf_section device_section = {
 	.name = "device", .named = true, .options = device_options, .into = &objectd_devices,
 	.size = sizeof(struct device_conf),
@@ -139,6 +170,8 @@ void objectd_conf_add(struct conf_spec *spec)
 	conf_add(spec, &replicator_section);
 	conf_add(spec, &auditor_section);
 	conf_add(spec, &expirer_section);
+	conf_add(spec, &reaper_section);
+	conf_add(spec, &reconciler_section);
 }
 
 const struct device_conf *objectd_device(unsigned i)

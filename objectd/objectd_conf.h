@@ -11,6 +11,7 @@ struct objectd_conf {
 	uint64_t conn_timeout, node_timeout, container_update_timeout, client_timeout;
 	uint64_t keepalive_timeout;
 	int64_t max_clients;
+	uint64_t ring_check_interval;
 	uint64_t max_file_size;
 	struct conf_list allowed_headers;
 	const char *expiring_objects_account;
@@ -40,11 +41,22 @@ struct replicator_conf {
 };
 
 struct auditor_conf {
-	uint64_t interval, bytes_per_second, tidy_interval;
+	uint64_t interval, bytes_per_second, tidy_interval, compact_bytes_per_second;
 	bool enabled;
 };
 
 struct expirer_conf {
+	uint64_t interval;
+	bool enabled;
+};
+
+struct reaper_conf {
+	uint64_t interval, delay_reaping, reap_warn_after;
+	int64_t concurrency;
+	bool enabled;
+};
+
+struct reconciler_conf {
 	uint64_t interval;
 	bool enabled;
 };
@@ -55,6 +67,8 @@ extern struct updater_conf updater_conf;
 extern struct replicator_conf replicator_conf;
 extern struct auditor_conf auditor_conf;
 extern struct expirer_conf expirer_conf;
+extern struct reaper_conf reaper_conf;
+extern struct reconciler_conf reconciler_conf;
 
 void objectd_conf_add(struct conf_spec *spec);
 /* The i-th device, or NULL. */

@@ -7,6 +7,8 @@
 #include "lib/metrics/metrics.h"
 #include "objectd/auditor/auditor.h"
 #include "objectd/expirer/expirer.h"
+#include "objectd/reaper/reaper.h"
+#include "objectd/reconciler/reconciler.h"
 #include "objectd/replicator/replicator.h"
 #include "objectd/updater/updater.h"
 
@@ -28,8 +30,40 @@ METRIC_GAUGE(g_quarantined, "needletail_quarantined", "Damaged records found.");
 METRIC_GAUGE(g_disk_free, "needletail_disk_free_bytes", "Free bytes of the file system.");
 METRIC_GAUGE(g_disk_size, "needletail_disk_size_bytes", "Bytes of the file system.");
 METRIC_GAUGE(g_pending, "needletail_pending_updates", "Listing rows waiting for their device.");
+static const char *const kinds[] = { "account", "container", "object", NULL };
+METRIC_GAUGE_BY(g_replicated, "needletail_replication_percent",
+		"How much of the running replication pass is done; 100 between passes.", "kind",
+		kinds);
+METRIC_GAUGE_BY(g_pass_end, "needletail_replication_last_seconds",
+		"Unix time at which the last replication pass ended.", "kind", kinds);
+METRIC_GAUGE_BY(g_pass_ms, "needletail_replication_pass_milliseconds",
+		"How long the last replication pass took.", "kind", kinds);
+METRIC_GAUGE_BY(g_estimate, "needletail_replication_estimated_end_seconds",
+		"Unix time at which the running pass will have ended; 0: cannot be said.", "kind",
+		kinds);
+METRIC_GAUGE(g_rate, "needletail_replication_bytes_per_second_max",
+	     "What replication may send now: less while clients wait longer than usual.");
 METRIC_GAUGE(g_connections, "needletail_connections", "Open connections.");
 METRIC_GAUGE(g_tasks, "needletail_tasks", "Tasks alive.");
+
+static void replication_gauges(struct objectd *o)
+{
+	for (unsigned k = 0; k < REPLICATE_KINDS; k++) {
+		struct replicator_stats last, now;
+		bool running = replicator_running(o->replicator, (enum replicate_kind)k, &now);
+
+		replicator_stats(o->replicator, (enum replicate_kind)k, &last);
+		metric_gauge_set_at(&g_replicated, k,
+				    running && now.total ? (int64_t)(now.done * 100 / now.total)
+							 : 100);
+		metric_gauge_set_at(&g_pass_end, k, last.pass_end_us / 1000000);
+		metric_gauge_set_at(&g_pass_ms, k, (int64_t)last.pass_ms);
+		metric_gauge_set_at(
+			&g_estimate, k,
+			running ? replicator_estimated_end_us(&now, clock_wall_us()) / 1000000 : 0);
+	}
+	metric_gauge_set(&g_rate, (int64_t)replicator_rate(o->replicator));
+}
 
 static void gauges(void *arg)
 {
@@ -51,6 +85,7 @@ static void gauges(void *arg)
 	metric_gauge_set(&g_disk_size, (int64_t)s.disk_size);
 	metric_gauge_set(&g_pending, (int64_t)updater_pending(o->updater));
 	metric_gauge_set(&g_tasks, tasks_live());
+	replication_gauges(o);
 	if (!o->server)
 		return;
 	http_server_stats(o->server, &http);
@@ -231,22 +266,65 @@ static json_t *quarantined(struct objectd *o)
 			 0, "accounts", 0, "policies");
 }
 
-static json_t *replication(struct objectd *o)
+static json_t *seconds(int64_t us)
 {
+	return us ? json_real((double)us / 1e6) : json_null();
+}
+
+/* What Swift's page does not have: how far it is, and when it will be done. */
+static json_t *progress(struct objectd *o, enum replicate_kind kind)
+{
+	struct replicator_stats last, now;
+	bool running = replicator_running(o->replicator, kind, &now);
+	int64_t end = running ? replicator_estimated_end_us(&now, clock_wall_us()) : 0;
+	json_t *j;
+
+	replicator_stats(o->replicator, kind, &last);
+	j = json_pack("{s:b,s:f,s:I,s:I,s:I,s:I,s:I,s:I}", "running", (int)running, "progress",
+		      now.total ? (double)now.done / (double)now.total : running ? 0.0 : 1.0,
+		      "passes", (json_int_t)last.passes, "sent",
+		      (json_int_t)(now.pushed + now.databases), "bytes", (json_int_t)now.bytes,
+		      "given_back", (json_int_t)now.forgotten, "failed", (json_int_t)now.failed,
+		      "bytes_per_second_max", (json_int_t)replicator_rate(o->replicator));
+	json_object_set_new(j, "started", seconds(now.pass_start_us));
+	json_object_set_new(j, "estimated_end", seconds(end));
+	json_object_set_new(j, "unreachable", json_integer((json_int_t)last.unreachable));
+	return j;
+}
+
+/* /recon/replication/account, …/container, …/object; without a word as for object. */
+static json_t *replication(struct objectd *o, struct str what)
+{
+	bool objects = !what.n || str_eq(what, S("object"));
+	enum replicate_kind kind = objects			      ? REPLICATE_OBJECTS :
+				   str_eq(what, S("container")) ? REPLICATE_CONTAINERS :
+								  REPLICATE_ACCOUNTS;
 	struct replicator_stats s;
 	json_t *j = json_object(), *stats;
 
-	replicator_stats(o->replicator, &s);
-	stats = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "attempted", (json_int_t)s.partitions,
-			  "success", (json_int_t)s.pushed, "failure", (json_int_t)s.failed,
-			  "remove", (json_int_t)s.forgotten, "bytes", (json_int_t)s.bytes,
-			  "databases", (json_int_t)s.databases);
+	replicator_stats(o->replicator, kind, &s);
+	stats = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:f}", "attempted",
+			  (json_int_t)(objects ? s.partitions : s.databases), "success",
+			  (json_int_t)(objects ? s.pushed : s.databases), "failure",
+			  (json_int_t)s.failed, "remove", (json_int_t)s.forgotten, "bytes",
+			  (json_int_t)s.bytes, "databases", (json_int_t)s.databases, "start",
+			  (double)s.pass_start_us / 1e6);
 	json_object_set_new(j, "replication_stats", stats);
-	json_object_set_new(j, "replication_time", json_real((double)s.pass_ms / 1000));
+	json_object_set_new(j, "replication_time",
+			    json_real((double)s.pass_ms / (objects ? 60000 : 1000)));
 	json_object_set_new(j, "replication_last", json_real((double)s.pass_end_us / 1e6));
+	json_object_set_new(j, "needletail", progress(o, kind));
+	if (!objects)
+		return j;
 	json_object_set_new(j, "object_replication_time", json_real((double)s.pass_ms / 60000));
 	json_object_set_new(j, "object_replication_last", json_real((double)s.pass_end_us / 1e6));
 	return j;
+}
+
+static bool is_kind(struct str s)
+{
+	return !s.n || str_eq(s, S("account")) || str_eq(s, S("container")) ||
+	       str_eq(s, S("object"));
 }
 
 static json_t *auditor(struct objectd *o)
@@ -267,6 +345,38 @@ static json_t *expirer(struct objectd *o)
 	expirer_stats(o->expirer, &s);
 	return json_pack("{s:f,s:I}", "object_expiration_pass", (double)s.pass_ms / 1000,
 			 "expired_last_pass", (json_int_t)s.expired_last_pass);
+}
+
+static json_t *reaper(struct objectd *o)
+{
+	struct reaper_stats s;
+	json_t *j;
+
+	reaper_stats(o->reaper, &s);
+	j = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:f}", "passes", (json_int_t)s.passes, "accounts",
+		      (json_int_t)s.accounts, "containers", (json_int_t)s.containers, "objects",
+		      (json_int_t)s.objects, "containers_remaining",
+		      (json_int_t)s.containers_remaining, "objects_remaining",
+		      (json_int_t)s.objects_remaining, "pass_time", (double)s.pass_ms / 1000);
+	json_object_set_new(j, "pass_last", seconds(s.pass_end_us));
+	json_object_set_new(j, "running",
+			    json_pack("{s:I,s:I}", "containers", (json_int_t)s.now_containers,
+				      "objects", (json_int_t)s.now_objects));
+	return j;
+}
+
+static json_t *reconciler(struct objectd *o)
+{
+	struct reconciler_stats s;
+	json_t *j;
+
+	reconciler_stats(o->reconciler, &s);
+	j = json_pack("{s:I,s:I,s:I,s:I,s:I,s:f}", "passes", (json_int_t)s.passes, "containers",
+		      (json_int_t)s.containers, "moved", (json_int_t)s.moved, "deleted",
+		      (json_int_t)s.deleted, "left", (json_int_t)s.left, "pass_time",
+		      (double)s.pass_ms / 1000);
+	json_object_set_new(j, "pass_last", seconds(s.pass_end_us));
+	return j;
 }
 
 waits static json_t *answer(struct objectd *o, struct str what)
@@ -295,12 +405,16 @@ waits static json_t *answer(struct objectd *o, struct str what)
 				 (double)clock_wall_us() / 1e6);
 	if (str_eq(check, S("quarantined")))
 		return quarantined(o);
-	if (str_eq(check, S("replication")))
-		return replication(o);
+	if (str_eq(check, S("replication")) && is_kind(rest))
+		return replication(o, rest);
 	if (str_eq(check, S("auditor")))
 		return auditor(o);
 	if (str_eq(check, S("expirer")))
 		return expirer(o);
+	if (str_eq(check, S("reaper")))
+		return reaper(o);
+	if (str_eq(check, S("reconciler")))
+		return reconciler(o);
 	if (str_eq(check, S("updater")))
 		return json_pack("{s:i}", "object_updater_sweep", 0);
 	if (str_eq(check, S("time")))

@@ -7,10 +7,14 @@
 #include "lib/metrics/metrics.h"
 #include "objectd/account/account_server.h"
 #include "objectd/container/container_server.h"
+#include "objectd/explain.h"
+#include "objectd/jobs.h"
 #include "objectd/object/object.h"
 #include "objectd/recon.h"
 #include "objectd/replicator/replicator.h"
 #include "objectd/updater/updater.h"
+
+enum { NOTED_BYTES_MAX = 256 * KIB }; /* larger ones take as long as their clients like */
 
 static const char *const verbs[] = { "GET",    "HEAD",      "PUT",   "POST",
 				     "DELETE", "REPLICATE", "other", NULL };
@@ -137,7 +141,9 @@ waits static void handle_internal(struct objectd *o, struct request *req, struct
 		return respond_status(res, 405);
 	if (str_eq(p->container, S("rows")))
 		updater_handle_rows(o, req, res);
-	else
+	else if (str_eq(p->container, S("explain")))
+		explain_handle(o, req, res);
+	else if (!jobs_handle(o, req, res, p->container))
 		replicator_handle(o, req, res, p);
 }
 
@@ -232,18 +238,26 @@ static void log_request(const struct request *req, const struct response *res)
 	});
 }
 
+/* A request that somebody waits for. */
+static bool is_clients(const struct request *req)
+{
+	return !headers_has(&req->headers, S("X-Backend-Replication")) &&
+	       !str_starts(req->path, S("/recon/")) && !str_eq(req->path, S("/metrics")) &&
+	       !str_eq(req->path, S("/healthcheck"));
+}
+
 void route_done(void *arg, struct request *req, struct response *res, int error, uint64_t bytes_in)
 {
 	unsigned verb = verb_index(req->method);
 	int64_t us = clock_wall_us() - req->started_us;
 
-	(void)arg;
 	(void)error;
-	(void)bytes_in;
 	metric_add_at2(&requests, verb,
 		       res->status >= 100 && res->status < 600 ? (unsigned)res->status / 100 : 0,
 		       1);
 	metric_observe_at(&took, verb, us > 0 ? (uint64_t)us : 0);
+	if (us > 0 && is_clients(req) && bytes_in + res->bytes_sent <= NOTED_BYTES_MAX)
+		replicator_note_client(((struct objectd *)arg)->replicator, (uint64_t)us);
 	if (objectd_conf.log_requests)
 		log_request(req, res);
 }

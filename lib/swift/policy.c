@@ -339,9 +339,11 @@ void cluster_done(struct cluster *c)
 	*c = (struct cluster){ .policy_count = 0 };
 }
 
-/* Rings that were read and are not in use yet. */
+/* Rings that are being read, and are not in use yet. It has all it needs: the cluster may be
+ * configured anew meanwhile. */
 struct reading {
-	const struct cluster *cluster;
+	char dir[768];
+	unsigned policies[POLICIES_MAX], policy_count;
 	bool all;
 	struct ring *rings[RINGS_MAX];
 	struct ring_file files[RINGS_MAX];
@@ -355,44 +357,72 @@ static bool same_file(const struct ring_file *a, const struct ring_file *b)
 	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
+static struct reading *reading_new(const struct cluster *c, bool all)
+{
+	struct reading *r = xcalloc(1, sizeof *r);
+	size_t n = strlen(c->ring_dir);
+
+	r->all = all;
+	r->policy_count = c->policy_count;
+	memcpy(r->files, c->files, sizeof r->files);
+	for (unsigned i = 0; i < c->policy_count; i++)
+		r->policies[i] = c->policies[i].index;
+	if (n >= sizeof r->dir)
+		r->rc = fault_set(&r->why, -ENAMETOOLONG, "%s: the path is too long", c->ring_dir);
+	else
+		memcpy(r->dir, c->ring_dir, n + 1);
+	return r;
+}
+
 static void read_ring(struct reading *r, unsigned slot, const char *name)
 {
+	struct ring_file now;
 	char path[1024];
 	struct stat st;
 
-	if ((size_t)snprintf(path, sizeof path, "%s/%s.ring.gz", r->cluster->ring_dir, name) >=
-	    sizeof path) {
-		r->rc = fault_set(&r->why, -ENAMETOOLONG, "%s: the path is too long", path);
-		return;
-	}
+	snprintf(path, sizeof path, "%s/%s.ring.gz", r->dir, name);
 	if (stat(path, &st) < 0) {
 		r->rc = fault_set(&r->why, -errno, "%s: %s", path, strerror(errno));
 		return;
 	}
-	r->files[slot] = (struct ring_file){ .dev = st.st_dev, .ino = st.st_ino, .size = st.st_size,
-					     .changed = st.st_mtim };
-	if (r->all || !same_file(&r->files[slot], &r->cluster->files[slot]))
+	now = (struct ring_file){ .dev = st.st_dev, .ino = st.st_ino, .size = st.st_size,
+				  .changed = st.st_mtim };
+	if (r->all || !same_file(&now, &r->files[slot]))
 		r->rc = ring_load(path, &r->rings[slot], &r->why);
+	r->files[slot] = now;
 }
 
-/* May run in the pool: it only looks at the cluster. */
+/* May run in the pool. */
 static void read_rings(void *arg)
 {
 	struct reading *r = arg;
 	char name[16];
 
-	read_ring(r, 0, "account");
+	if (r->rc == 0)
+		read_ring(r, 0, "account");
 	if (r->rc == 0)
 		read_ring(r, 1, "container");
-	for (unsigned i = 0; i < r->cluster->policy_count && r->rc == 0; i++) {
-		policy_ring_name(r->cluster->policies[i].index, name);
+	for (unsigned i = 0; i < r->policy_count && r->rc == 0; i++) {
+		policy_ring_name(r->policies[i], name);
 		read_ring(r, 2 + i, name);
 	}
+}
+
+/* Whether the cluster still is as it was when reading began. */
+static bool still_fits(const struct cluster *c, const struct reading *r)
+{
+	if (c->policy_count != r->policy_count || strcmp(c->ring_dir, r->dir) != 0)
+		return false;
+	for (unsigned i = 0; i < c->policy_count; i++)
+		if (c->policies[i].index != r->policies[i])
+			return false;
+	return true;
 }
 
 static int take_rings(struct cluster *c, struct reading *r, struct fault *why)
 {
 	unsigned changed = 0;
+	bool use = r->rc == 0 && still_fits(c, r);
 
 	for (unsigned i = 0; i < RINGS_MAX; i++) {
 		struct ring **at = i == 0 ? &c->account_ring : i == 1 ? &c->container_ring :
@@ -400,7 +430,7 @@ static int take_rings(struct cluster *c, struct reading *r, struct fault *why)
 
 		if (!r->rings[i])
 			continue;
-		if (r->rc < 0) {
+		if (!use) {
 			ring_unref(r->rings[i]);
 			continue;
 		}
@@ -415,10 +445,8 @@ static int take_rings(struct cluster *c, struct reading *r, struct fault *why)
 
 int cluster_load_rings(struct cluster *c, struct fault *why)
 {
-	struct reading *r = xcalloc(1, sizeof *r);
+	struct reading *r = reading_new(c, true);
 
-	r->cluster = c;
-	r->all = true;
 	read_rings(r);
 	int rc = take_rings(c, r, why);
 
@@ -428,9 +456,8 @@ int cluster_load_rings(struct cluster *c, struct fault *why)
 
 int cluster_reload_rings(struct cluster *c, struct fault *why)
 {
-	struct reading *r = xcalloc(1, sizeof *r);
+	struct reading *r = reading_new(c, false);
 
-	r->cluster = c;
 	read_rings(r);
 	int rc = take_rings(c, r, why);
 
@@ -440,9 +467,8 @@ int cluster_reload_rings(struct cluster *c, struct fault *why)
 
 int cluster_refresh_rings(struct cluster *c, struct fault *why)
 {
-	struct reading *r = xcalloc(1, sizeof *r);
+	struct reading *r = reading_new(c, false);
 
-	r->cluster = c;
 	task_run_blocking("read rings", read_rings, r);
 	int rc = take_rings(c, r, why);
 

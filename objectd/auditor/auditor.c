@@ -12,6 +12,7 @@ enum { ERROR_PAUSE_MS = 10000 };
 struct auditor {
 	struct objectd *o;
 	struct auditor_stats stats;
+	struct task_sem one, one_tidy;  /* a pass, a round of tidying at a time */
 };
 
 struct auditor *auditor_new(struct objectd *o)
@@ -19,6 +20,8 @@ struct auditor *auditor_new(struct objectd *o)
 	struct auditor *a = xcalloc(1, sizeof *a);
 
 	a->o = o;
+	task_sem_init(&a->one, 1);
+	task_sem_init(&a->one_tidy, 1);
 	return a;
 }
 
@@ -33,7 +36,7 @@ void auditor_stats(const struct auditor *a, struct auditor_stats *ret)
 }
 
 /* One pass over all volumes. 0 or a store error. */
-waits static int pass(struct auditor *a)
+waits static int run_pass(struct auditor *a)
 {
 	struct store_audit audit = { 0 }, before;
 	int rc = 1;
@@ -54,12 +57,40 @@ waits static int pass(struct auditor *a)
 	return rc;
 }
 
+int auditor_pass(struct auditor *a)
+{
+	int rc = task_sem_take(&a->one, 0);
+
+	if (rc < 0)
+		return rc;
+	rc = run_pass(a);
+	task_sem_give(&a->one);
+	return rc;
+}
+
+int auditor_tidy(struct auditor *a)
+{
+	int64_t reclaim_s = (int64_t)(replicator_conf.reclaim_age / 1000);
+	struct timestamp before = timestamp_of_us((clock_wall_s() - reclaim_s) * 1000000);
+	struct db_reclaimed reclaimed;
+	int rc = task_sem_take(&a->one_tidy, 0);
+
+	if (rc < 0)
+		return rc;
+	store_set_pace(a->o->store, auditor_conf.compact_bytes_per_second);
+	rc = store_tidy(a->o->store, reclaim_s);
+	if (rc == 0)
+		rc = dbs_reclaim(a->o->dbs, before, &reclaimed);
+	task_sem_give(&a->one_tidy);
+	return rc;
+}
+
 task_asserted static void audit_run(void *arg)
 {
 	struct auditor *a = arg;
 
 	while (task_sleep(auditor_conf.interval) != -ECANCELED) {
-		int rc = pass(a);
+		int rc = auditor_pass(a);
 
 		if (rc < 0 && rc != -ECANCELED)
 			log_error("audit: %s, trying again later", strerror(-rc));
@@ -69,15 +100,10 @@ task_asserted static void audit_run(void *arg)
 task_asserted static void tidy_run(void *arg)
 {
 	struct auditor *a = arg;
-	int64_t reclaim_s = (int64_t)(replicator_conf.reclaim_age / 1000);
 
 	while (task_sleep(auditor_conf.tidy_interval) != -ECANCELED) {
-		struct timestamp before = timestamp_of_us((clock_wall_s() - reclaim_s) * 1000000);
-		struct db_reclaimed reclaimed;
-		int rc = store_tidy(a->o->store, reclaim_s);
+		int rc = auditor_tidy(a);
 
-		if (rc == 0)
-			rc = dbs_reclaim(a->o->dbs, before, &reclaimed);
 		if (rc < 0 && rc != -ECANCELED) {
 			log_error("tidying: %s, trying again later", strerror(-rc));
 			if (task_sleep(ERROR_PAUSE_MS) == -ECANCELED)

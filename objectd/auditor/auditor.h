@@ -7,6 +7,9 @@ struct auditor *auditor_new(struct objectd *o);
 void auditor_free(struct auditor *a);
 /* Spawns the tasks. */
 void auditor_start(struct auditor *a);
+/* One whole pass now, and one round of giving space back: 0 or a store error. */
+waits must_check int auditor_pass(struct auditor *a);
+waits must_check int auditor_tidy(struct auditor *a);
 
 struct auditor_stats {
 	uint64_t passes, records, bytes, damaged;       /* since the start */

@@ -67,3 +67,56 @@ int db_cursor_error(const struct db_cursor *c)
 
 	return rc < 0 ? rc : kv_iter_error(c->dead);
 }
+
+/* ---- a page of rows ---- */
+
+struct page_job {
+	struct kv *kv;
+	const struct db_id *id;
+	struct str after;
+	struct arena *arena;
+	struct db_item *ret;
+	unsigned max, n;
+	int rc;
+};
+
+static void read_page(void *arg)
+{
+	struct page_job *j = arg;
+	struct db_cursor c;
+	struct str name, value;
+
+	db_cursor_open(&c, j->kv, j->id, j->after);
+	for (; j->n < j->max && db_cursor_get(&c, &name, &value); db_cursor_next(&c)) {
+		if (j->after.p && str_eq(name, j->after))
+			continue;
+		j->ret[j->n++] = (struct db_item){ arena_str(j->arena, name),
+						   arena_str(j->arena, value) };
+	}
+	j->rc = db_cursor_error(&c);
+	db_cursor_close(&c);
+}
+
+int db_rows(struct dbs *dbs, const struct db_id *id, struct str after, unsigned max,
+	    struct arena *a, struct db_item *ret, unsigned *ret_n)
+{
+	struct page_job j = { .kv = store_kv(dbs->store), .id = id, .after = after, .arena = a,
+			      .ret = ret, .max = max };
+
+	task_run_blocking("rows", read_page, &j);
+	*ret_n = j.n;
+	return j.rc < 0 ? j.rc : j.n == max;
+}
+
+int db_row(struct dbs *dbs, const struct db_id *id, struct str name, struct buf *ret)
+{
+	CLEANUP(buf_done) struct buf key = BUF(SIZE_MAX / 2);
+	int rc;
+
+	db_key(&key, id, 'r', name);
+	rc = store_get(dbs->store, buf_str(&key), ret);
+	if (rc != -ENOENT)
+		return rc;
+	key.p[DB_KEY_HEAD - 1] = 't';
+	return store_get(dbs->store, buf_str(&key), ret);
+}

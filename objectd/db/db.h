@@ -107,6 +107,16 @@ waits must_check int db_list(struct dbs *dbs, enum db_kind kind,
 			     const unsigned char from[DB_HASH_SIZE],
 			     const unsigned char last[DB_HASH_SIZE], struct db_listed *ret,
 			     unsigned max);
+/* The hash after that one: false when it is the last. */
+bool db_hash_next(const unsigned char hash[DB_HASH_SIZE], unsigned char ret[DB_HASH_SIZE]);
+/* Up to max rows in name order behind after (absent: from the first), deletions too, copied into
+ * the arena: 1 when there may be more, 0 at the end, or -EIO. */
+waits must_check int db_rows(struct dbs *dbs, const struct db_id *id, struct str after,
+			     unsigned max, struct arena *a, struct db_item *ret,
+			     unsigned *ret_n);
+/* The value of one row, live or deleted: 0, -ENOENT or -EIO. */
+waits must_check int db_row(struct dbs *dbs, const struct db_id *id, struct str name,
+			    struct buf *ret);
 /* The hashes of a partition. */
 void db_partition_range(unsigned part_power, uint32_t partition, unsigned char from[DB_HASH_SIZE],
 			unsigned char last[DB_HASH_SIZE]);

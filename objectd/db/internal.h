@@ -37,9 +37,6 @@ struct dbs {
 	struct dbs_stats stats;
 };
 
-/* The hash after that one: false when it is the last. */
-bool db_next_hash(const unsigned char hash[DB_HASH_SIZE], unsigned char ret[DB_HASH_SIZE]);
-
 /* Keys: kind | hash | part [name]. The first two fit every part's prefix. */
 void db_key(struct buf *to, const struct db_id *id, char part, struct str name);
 struct str db_id_str(const struct db_id *id);

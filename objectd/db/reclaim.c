@@ -272,7 +272,7 @@ int dbs_reclaim(struct dbs *dbs, struct timestamp before, struct db_reclaimed *r
 			}
 			if (n < 0)
 				return n;
-			if (n && !db_next_hash(listed[n - 1].id.hash, from))
+			if (n && !db_hash_next(listed[n - 1].id.hash, from))
 				break;
 		}
 	}

@@ -43,7 +43,7 @@ static int list_one(struct list_job *j, struct str value)
 	return 0;
 }
 
-bool db_next_hash(const unsigned char hash[DB_HASH_SIZE], unsigned char ret[DB_HASH_SIZE])
+bool db_hash_next(const unsigned char hash[DB_HASH_SIZE], unsigned char ret[DB_HASH_SIZE])
 {
 	memmove(ret, hash, DB_HASH_SIZE);
 	for (unsigned i = DB_HASH_SIZE; i--;)
@@ -72,7 +72,7 @@ static void list_databases(void *arg)
 		memcpy(j->id.hash, found.p + 1, DB_HASH_SIZE);
 		if (found.n == DB_KEY_HEAD && found.p[DB_KEY_HEAD - 1] == 'i')
 			j->rc = list_one(j, kv_iter_value(it));
-		if (!db_next_hash(j->id.hash, j->id.hash))
+		if (!db_hash_next(j->id.hash, j->id.hash))
 			break;
 	}
 	if (j->rc == 0)

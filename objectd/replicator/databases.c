@@ -38,7 +38,7 @@ waits static int import(struct transfer *t, struct str bytes)
 	buf_add_str(&body, bytes);
 	if (buf_failed(&body))
 		return -EFBIG;
-	t->r->now.bytes += bytes.n;
+	t->r->now->bytes += bytes.n;
 	return peer_ask(t->r, t->peer, t->part, S("db-import"), buf_str(&body), &answer);
 }
 
@@ -158,9 +158,9 @@ waits static int push(struct replicator *r, struct peer *p, uint32_t part, const
 	if (rc == 0)
 		rc = send_differing(&t);
 	if (rc == 0)
-		r->now.databases++;
+		r->now->databases++;
 	else if (rc != -ENOENT && rc != -EOPNOTSUPP)
-		r->now.failed++;
+		r->now->failed++;
 	return rc;
 }
 
@@ -250,7 +250,7 @@ waits static int forget_handoffs(struct replicator *r, struct batch *b)
 			continue;
 		rc = db_forget(r->o->dbs, &b->list[i].id, b->list[i].digest);
 		if (rc == 0)
-			r->now.forgotten++;
+			r->now->forgotten++;
 		else if (rc != -EALREADY && rc != -ENOENT && rc != -EAGAIN)
 			return rc;
 	}
@@ -289,12 +289,15 @@ waits static int kind_pass(struct replicator *r, enum db_kind kind, struct ring 
 	int rc = 0;
 
 	memset(last, 0xff, sizeof last);
+	r->now->total = UINT32_MAX;
 	b->kind = kind;
 	b->part_power = ring_part_power(ring);
 	for (bool more = true; more && rc == 0 && !task_cancelled();) {
 		b->n = db_list(r->o->dbs, kind, from, last, b->list, LIST_STEP);
-		if (b->n <= 0)
+		if (b->n < 0)
 			return b->n;
+		if (b->n == 0)
+			break;
 		more = b->n == LIST_STEP;
 		memcpy(from, b->list[b->n - 1].id.hash, sizeof from);
 		for (int i = 15; i >= 0; i--)
@@ -302,24 +305,21 @@ waits static int kind_pass(struct replicator *r, enum db_kind kind, struct ring 
 				break;
 		place(r, ring, b);
 		rc = sync_batch(r, b);
+		/* They come in the order of their hashes, which are spread evenly. */
+		r->now->done = part_of_hash(32, b->list[b->n - 1].id.hash);
 	}
-	return rc;
+	r->now->done = r->now->total;
+	return task_cancelled() && rc == 0 ? -ECANCELED : rc;
 }
 
-int databases_pass(struct replicator *r)
+int databases_pass(struct replicator *r, enum db_kind kind)
 {
 	const struct cluster *c = r->o->cluster;
-	int rc = 0;
+	struct ring *found = kind == DB_ACCOUNT ? c->account_ring : c->container_ring;
 
-	if (c->account_ring) {
-		AUTO(ring) ring = ring_ref(c->account_ring);
+	if (!found)
+		return 0;
+	AUTO(ring) ring = ring_ref(found);
 
-		rc = kind_pass(r, DB_ACCOUNT, ring);
-	}
-	if (c->container_ring && rc == 0) {
-		AUTO(ring) ring = ring_ref(c->container_ring);
-
-		rc = kind_pass(r, DB_CONTAINER, ring);
-	}
-	return rc;
+	return kind_pass(r, kind, ring);
 }

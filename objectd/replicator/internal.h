@@ -2,14 +2,21 @@
 #pragma once
 #include "lib/base/map.h"
 #include "objectd/db/db.h"
+#include "objectd/object/metadata.h"
 #include "objectd/objectd_conf.h"
+#include "objectd/replicator/pressure.h"
 #include "objectd/replicator/replicator.h"
 
 enum {
 	CHUNK_ENTRIES = 1024,           /* objects compared in one request */
 	DIGEST_PARTS = 4096,            /* partitions compared in one request */
 	REPLICATOR_BODY_MAX = 8 * MIB,
+	HELD_BYTES_MAX = 64 * MIB,
 	LISTED_SIZE = 16 + 16 + 16 + 1, /* an object on the wire: hash, data_ts, meta_ts, state */
+	BULK_OBJECTS = 512,             /* objects that travel in one request */
+	BULK_BYTES = 2 * MIB,           /* and after how many bytes it is full */
+	BULK_OBJECT_BYTES = 256 * KIB,  /* larger ones travel alone */
+	PARTS_AT_ONCE = 8,
 };
 
 /* ---- other devices (peer.c) ---- */
@@ -51,12 +58,11 @@ void part_cache_clear(struct part_cache *c);
 void part_range(unsigned part_power, uint32_t part, unsigned char first[16],
 		unsigned char last[16]);
 uint32_t part_of_hash(unsigned part_power, const unsigned char hash[16]);
-/* All partitions of one policy that the device holds something of, into list (struct part_held). */
-waits must_check int parts_held(struct replicator *r, uint16_t policy, unsigned part_power,
-				struct buf *list);
-/* One partition's digest, cached while nothing changes. */
-waits must_check int part_digest(struct replicator *r, uint16_t policy, unsigned part_power,
-				 uint32_t part, uint64_t *ret);
+/* The partitions from..until of one policy that the device holds something of, with their digests,
+ * in order, appended to list (struct part_held). Digests are remembered until the partition
+ * changes. */
+waits must_check int parts_walk(struct replicator *r, uint16_t policy, unsigned part_power,
+				uint32_t from_part, uint32_t until_part, struct buf *list);
 /* Tombstones that old are about to be forgotten everywhere, so nobody sends them any more. */
 bool entry_is_reclaimable(const struct object_entry *e);
 
@@ -75,6 +81,42 @@ enum { PEER_HAS_IT = '0', PEER_NEEDS_DATA = '1', PEER_NEEDS_METADATA = '2' };
 /* What somebody who has `mine` (NULL: nothing) needs of `theirs`. */
 char entry_needs(const struct object_entry *mine, const struct object_entry *theirs);
 
+/* ---- many objects in one request (bulk_wire.c, bulk.c, bulk_receive.c) ---- */
+
+enum bulk_what { BULK_DATA = 'D', BULK_METADATA = 'M', BULK_TOMBSTONE = 'T' };
+/* What became of an object at the receiver. */
+enum { BULK_STORED = '0', BULK_FAILED = '1', BULK_FULL = '2' };
+
+/* As what is stored here. Strings are views. */
+struct bulk_item {
+	enum bulk_what what;
+	uint16_t policy;
+	struct timestamp data_ts, meta_ts;
+	struct str name;                /* "/a/c/o" */
+	struct headers metadata;
+	struct str data;
+};
+/* Writes all but the data, of which the caller adds as much as it said before bulk_end. data in i
+ * is not looked at. Returns what bulk_end wants. */
+size_t bulk_begin(struct buf *to, const struct bulk_item *i, uint32_t data_len);
+void bulk_end(struct buf *to, size_t at);
+/* Takes one from the front; metadata in the arena. 0 or -EBADMSG (garbled, or not sound). */
+must_check int bulk_take(struct str *rest, struct arena *a, struct bulk_item *ret);
+/* Whether an object is small enough. */
+bool bulk_wants(const struct object_entry *e);
+/* Appends an object of this device as far as the peer needs it. 0; -ENOENT when it changed
+ * meanwhile, -EFBIG, or a store error (nothing is appended then). */
+waits must_check int bulk_add(struct replicator *r, struct buf *to, const struct object_id *id,
+			      char needs);
+/* Sends n of them: 0 with a character each (BULK_…). */
+waits must_check int bulk_send(struct replicator *r, struct peer *p, uint32_t part,
+			       struct str body, unsigned n, struct buf *ret);
+waits void bulk_receive(struct objectd *o, struct request *req, struct response *res,
+			struct str body);
+/* Everything stored, with a header that tells the receiver to store whatever is named. with_data:
+ * the ETag too. */
+void push_metadata_headers(struct headers *h, const struct headers *stored, bool with_data);
+
 /* ---- a pass ---- */
 
 struct replicator {
@@ -83,19 +125,24 @@ struct replicator {
 	struct part_cache *cache;
 	uint64_t cache_quarantined;     /* damage found when the cache was made */
 	uint64_t cache_made_ms;         /* monotonic */
-	struct replicator_stats stats, now;     /* of the last pass and of the running one */
+	struct replicator_stats stats[REPLICATE_KINDS]; /* of the last pass */
+	struct replicator_stats running[REPLICATE_KINDS]; /* of the one that is under way */
+	struct replicator_stats *now;   /* of running, what is being compared */
+	uint64_t unreachable;           /* peers, in this pass */
 	struct task *task;
 	struct waitq pass_ended;
 	uint64_t started, ended;        /* passes */
 	bool woken;
 	uint64_t budget_ms;             /* monotonic time until which the bandwidth is used up */
-	struct task_sem pushes;
+	uint64_t sent_at_ms;            /* monotonic: when something was sent last */
+	struct pressure pressure;
+	struct task_sem pushes, parts;
 };
 
-/* Objects (objects.c) and databases (databases.c) of one pass. Errors are of this
+/* Objects (objects.c) and databases of one kind (databases.c) of one pass. Errors are of this
  * device's store. */
 waits must_check int objects_pass(struct replicator *r);
-waits must_check int databases_pass(struct replicator *r);
+waits must_check int databases_pass(struct replicator *r, enum db_kind kind);
 /* Waits until n more bytes may be sent. */
 waits must_check int replicator_throttle(struct replicator *r, uint64_t n);
 

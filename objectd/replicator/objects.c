@@ -3,8 +3,6 @@
 
 #include "lib/log/log.h"
 
-enum { HELD_BYTES_MAX = 64 * MIB };
-
 /* Objects of a partition that are being compared with peers. */
 struct chunk {
 	struct object_listed list[CHUNK_ENTRIES];
@@ -22,34 +20,98 @@ struct sync {
 	struct chunk *chunk;
 };
 
+/* One large object, or the small ones among from..until in one request. */
 struct push_job {
 	struct sync *s;
-	int i;
+	int from, until;
 };
+
+static struct object_id id_at(const struct sync *s, int i)
+{
+	struct object_id id = { .policy = s->policy };
+
+	memcpy(id.hash, s->chunk->list[i].hash, sizeof id.hash);
+	return id;
+}
+
+static void push_failed(struct sync *s, int i, int rc)
+{
+	s->chunk->confirmed[i] = false;
+	if (rc == -ENOENT)              /* changed since it was listed: the next pass sees to it */
+		return;
+	s->r->now->failed++;
+	log_debug("replicator: pushing an object to %s:%u/%s: %s", s->peer->address.ip,
+		  s->peer->address.port, s->peer->device, strerror(-rc));
+}
 
 task_asserted static void push_run(void *arg)
 {
 	struct push_job *job = arg;
 	struct sync *s = job->s;
-	struct object_id id = { .policy = s->policy };
+	struct object_id id = id_at(s, job->from);
 	int rc = task_sem_take(&s->r->pushes, 0);
 
 	if (rc < 0) {
-		s->chunk->confirmed[job->i] = false;
+		s->chunk->confirmed[job->from] = false;
 		return;
 	}
-	memcpy(id.hash, s->chunk->list[job->i].hash, sizeof id.hash);
 	rc = s->peer->down ? -ENODEV :
-			     object_push(s->r, s->peer, s->part, &id, s->chunk->needs[job->i]);
+			     object_push(s->r, s->peer, s->part, &id, s->chunk->needs[job->from]);
 	task_sem_give(&s->r->pushes);
-	if (rc == 0)
-		return;
-	s->chunk->confirmed[job->i] = false;
-	if (rc == -ENOENT)              /* changed since it was listed: the next pass sees to it */
-		return;
-	s->r->now.failed++;
-	log_debug("replicator: pushing an object to %s:%u/%s: %s", s->peer->address.ip,
-		  s->peer->address.port, s->peer->device, strerror(-rc));
+	if (rc < 0)
+		push_failed(s, job->from, rc);
+}
+
+static bool in_bulk(const struct sync *s, int i)
+{
+	return s->chunk->needs[i] != PEER_HAS_IT && !s->peer->foreign &&
+	       bulk_wants(&s->chunk->list[i].entry);
+}
+
+/* Sends what was gathered: sent[] are the places in the chunk. */
+waits static void flush(struct sync *s, struct buf *body, const int *sent, unsigned n)
+{
+	CLEANUP(buf_done) struct buf answer = BUF(BULK_OBJECTS);
+	int rc = s->peer->down ? -ENODEV
+			       : bulk_send(s->r, s->peer, s->part, buf_str(body), n, &answer);
+
+	for (unsigned k = 0; k < n; k++) {
+		if (rc == 0 && answer.p[k] == BULK_STORED)
+			s->r->now->pushed++;
+		else
+			push_failed(s, sent[k], rc < 0 ? rc : -EREMOTEIO);
+	}
+	buf_clear(body);
+}
+
+task_asserted static void bulk_run(void *arg)
+{
+	CLEANUP(buf_done) struct buf body = BUF(REPLICATOR_BODY_MAX);
+	AUTO(free) room = xmalloc(BULK_OBJECTS * sizeof(int));
+	struct push_job *job = arg;
+	struct sync *s = job->s;
+	int *sent = room, rc = task_sem_take(&s->r->pushes, 0);
+	bool taken = rc == 0;
+	unsigned n = 0;
+
+	for (int i = job->from; i < job->until; i++) {
+		struct object_id id = id_at(s, i);
+
+		if (!in_bulk(s, i))
+			continue;
+		if (rc == 0 && s->peer->down)
+			rc = -ENODEV;
+		int added = rc < 0 ? rc : bulk_add(s->r, &body, &id, s->chunk->needs[i]);
+
+		if (added < 0)
+			push_failed(s, i, added);
+		else
+			sent[n++] = i;
+	}
+	if (n)
+		flush(s, &body, sent, n);
+	if (taken)
+		task_sem_give(&s->r->pushes);
 }
 
 waits static int ask_missing(struct sync *s)
@@ -88,11 +150,26 @@ waits static int ask_foreign(struct sync *s)
 	return 0;
 }
 
+/* Behind the last object of the chunk that fits into a request that begins with the i-th. */
+static int bulk_end_of(const struct sync *s, int i)
+{
+	unsigned n = 0;
+	uint64_t bytes = 0;
+
+	for (; i < s->chunk->n && n < BULK_OBJECTS && bytes < BULK_BYTES; i++) {
+		if (!in_bulk(s, i))
+			continue;
+		n++;
+		bytes += s->chunk->list[i].entry.size;
+	}
+	return i;
+}
+
 /* Compares a chunk with one peer and pushes what it misses. What fails is not confirmed. */
 waits static void sync_chunk(struct sync *s)
 {
 	struct chunk *c = s->chunk;
-	AUTO(free) room = xmalloc(CHUNK_ENTRIES * sizeof(struct push_job));
+	AUTO(free) room = xmalloc(2 * CHUNK_ENTRIES * sizeof(struct push_job));
 	struct push_job *jobs = room;
 	int rc = s->peer->down ? -ENODEV : ask_missing(s);
 
@@ -103,11 +180,17 @@ waits static void sync_chunk(struct sync *s)
 		return;
 	}
 	TASK_GROUP(g);
+	unsigned n = 0;
+
 	for (int i = 0; i < c->n; i++) {
-		if (c->needs[i] == PEER_HAS_IT)
+		if (c->needs[i] == PEER_HAS_IT || in_bulk(s, i))
 			continue;
-		jobs[i] = (struct push_job){ s, i };
-		task_spawn(&g, "push", push_run, &jobs[i]);
+		jobs[n] = (struct push_job){ s, i, i + 1 };
+		task_spawn(&g, "push", push_run, &jobs[n++]);
+	}
+	for (int i = 0; i < c->n; i = jobs[n++].until) {
+		jobs[n] = (struct push_job){ s, i, bulk_end_of(s, i) };
+		task_spawn(&g, "push many", bulk_run, &jobs[n]);
 	}
 	if (task_group_join(&g) < 0)
 		memset(c->confirmed, 0, sizeof c->confirmed);
@@ -138,25 +221,29 @@ waits static int next_chunk(struct replicator *r, uint16_t policy, unsigned char
 	return 0;
 }
 
+/* All at once, so that they share commits. */
 waits static int forget_confirmed(struct replicator *r, uint16_t policy, const struct chunk *c)
 {
-	for (int i = 0; i < c->n; i++) {
-		struct object_id id = { .policy = policy };
-		int rc;
+	AUTO(free) room = xmalloc(CHUNK_ENTRIES * sizeof(struct store_forgotten));
+	struct store_forgotten *list = room;
+	unsigned n = 0;
 
+	for (int i = 0; i < c->n; i++) {
 		if (!c->confirmed[i])
 			continue;
-		memcpy(id.hash, c->list[i].hash, sizeof id.hash);
-		rc = store_forget(r->o->store, &id, c->list[i].entry.data_ts,
-				  c->list[i].entry.meta_ts);
-		if (rc == 0) {
-			r->now.forgotten++;
-			part_cache_touch(r->cache, &id);
-		} else if (rc != -EALREADY && rc != -ENOENT) {
-			return rc;
-		}
+		list[n] = (struct store_forgotten){ .id.policy = policy,
+						    .data_ts = c->list[i].entry.data_ts,
+						    .meta_ts = c->list[i].entry.meta_ts };
+		memcpy(list[n++].id.hash, c->list[i].hash, 16);
 	}
-	return 0;
+	int rc = store_forget_all(r->o->store, list, n);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (rc == 0 && list[i].result == 0)
+			r->now->forgotten++;
+		part_cache_touch(r->cache, &list[i].id);
+	}
+	return rc;
 }
 
 /* Brings a partition to the peers; forget: this device is none of its primaries, and all of them
@@ -186,6 +273,45 @@ waits static int sync_part(struct replicator *r, uint16_t policy, unsigned part_
 
 /* ---- a policy ---- */
 
+/* A partition on its way to its peers. */
+struct part_job {
+	struct replicator *r;
+	uint16_t policy;
+	unsigned part_power;
+	uint32_t part;
+	struct peer *peers[RING_REPLICAS_MAX];
+	unsigned n;
+	bool forget;
+	int *rc;                        /* of all of them: the first error */
+};
+
+task_asserted static void part_run(void *arg)
+{
+	struct part_job *j = arg;
+	int rc = *j->rc ? *j->rc : sync_part(j->r, j->policy, j->part_power, j->part, j->peers,
+					     j->n, j->forget);
+
+	if (rc < 0 && *j->rc == 0)
+		*j->rc = rc;
+	j->r->now->done += j->forget ? 1 : 0;
+	task_sem_give(&j->r->parts);
+	free(j);
+}
+
+/* Starts a partition's turn as soon as there is room for one more. */
+waits static int part_start(struct task_group *g, const struct part_job *job)
+{
+	int rc = task_sem_take(&job->r->parts, 0);
+
+	if (rc < 0)
+		return rc;
+	struct part_job *j = xmalloc(sizeof *j);
+
+	*j = *job;
+	task_spawn(g, "partition", part_run, j);
+	return 0;
+}
+
 /* A partition to be compared with one peer. */
 struct compare {
 	struct peer *peer;
@@ -210,7 +336,7 @@ waits static int compare_batch(struct replicator *r, unsigned part_power,
 	struct buf body = BUF(REPLICATOR_BODY_MAX),
 		   answer = BUF(REPLICATOR_BODY_MAX);
 	struct peer *peer = c[0].peer;
-	int rc = 0;
+	int rc = 0, started = 0;
 
 	if (peer->down)
 		return 0;
@@ -221,17 +347,25 @@ waits static int compare_batch(struct replicator *r, unsigned part_power,
 	if (peer_ask(r, peer, 0, S("digest"), buf_str(&body), &answer) < 0)
 		return 0;
 	struct str rest = buf_str(&answer);
+	TASK_GROUP(g);
 
-	for (unsigned i = 0; i < n && rc == 0; i++) {
+	for (unsigned i = 0; i < n && rc == 0 && started == 0; i++) {
 		const struct part_held *h = &held[c[i].held];
 		uint64_t theirs;
 
 		if (wire_take_u64(&rest, &theirs) < 0)
 			break;
-		if (theirs != h->digest && !peer->down)
-			rc = sync_part(r, h->policy, part_power, h->part, &peer, 1, false);
+		r->now->done++;
+		if (theirs == h->digest || peer->down)
+			continue;
+		started = part_start(&g, &(struct part_job){ .r = r, .policy = h->policy,
+							     .part_power = part_power,
+							     .part = h->part, .peers = { peer },
+							     .n = 1, .rc = &rc });
 	}
-	return rc;
+	int joined = task_group_join(&g);
+
+	return rc ? rc : started ? started : joined;
 }
 
 /* The partition's primaries other than this device. *ret_primary: this device is one. */
@@ -253,6 +387,27 @@ static unsigned other_primaries(struct replicator *r, const struct ring *ring, u
 	return others;
 }
 
+/* Where this device begins among n comparisons with a peer. Others that fill the same empty device
+ * begin elsewhere, so that they do not send it the same objects at the same time. */
+static unsigned first_of(const struct replicator *r, unsigned n)
+{
+	uint32_t h = 2166136261u;
+
+	for (const char *c = r->o->device; *c; c++)
+		h = (h ^ (unsigned char)*c) * 16777619u;
+	h = (h ^ r->o->port) * 2654435769u;
+	return (unsigned)((uint64_t)h * n >> 32);
+}
+
+static void rotate(struct compare *list, unsigned n, unsigned first)
+{
+	AUTO(free) room = xmalloc((first + 1) * sizeof *list);
+
+	memcpy(room, list, first * sizeof *list);
+	memmove(list, list + first, (n - first) * sizeof *list);
+	memcpy(list + n - first, room, first * sizeof *list);
+}
+
 waits static int compare_all(struct replicator *r, unsigned part_power,
 			     const struct part_held *held, struct compare *list, unsigned n)
 {
@@ -260,40 +415,61 @@ waits static int compare_all(struct replicator *r, unsigned part_power,
 
 	qsort(list, n, sizeof *list, compare_cmp);
 	for (unsigned i = 0, end; i < n && rc == 0; i = end) {
-		for (end = i + 1;
-		     end < n && end - i < DIGEST_PARTS && list[end].peer == list[i].peer;)
+		for (end = i + 1; end < n && list[end].peer == list[i].peer;)
 			end++;
-		rc = compare_batch(r, part_power, held, list + i, end - i);
+		rotate(list + i, end - i, first_of(r, end - i));
+		for (unsigned at = i; at < end && rc == 0; at += DIGEST_PARTS)
+			rc = compare_batch(r, part_power, held, list + at,
+					   MIN(end - at, (unsigned)DIGEST_PARTS));
 	}
 	return rc;
+}
+
+/* Brings home what this device holds for others; fills list with what it has to compare. */
+waits static int bring_home(struct replicator *r, const struct ring *ring,
+			    const struct part_held *held, unsigned n, struct buf *list)
+{
+	int rc = 0, started = 0;
+	TASK_GROUP(g);
+
+	for (unsigned i = 0; i < n && rc == 0 && started == 0; i++) {
+		struct part_job job = { .r = r, .policy = held[i].policy, .part = held[i].part,
+					.part_power = ring_part_power(ring), .forget = true,
+					.rc = &rc };
+		bool primary;
+
+		job.n = other_primaries(r, ring, held[i].part, job.peers, &primary);
+		for (unsigned k = 0; primary && k < job.n; k++) {
+			struct compare c = { job.peers[k], i };
+
+			buf_add(list, &c, sizeof c);
+			r->now->total++;
+		}
+		if (primary || job.n == 0)
+			continue;
+		r->now->total++;
+		started = part_start(&g, &job);
+	}
+	int joined = task_group_join(&g);
+
+	return rc ? rc : started ? started : joined;
 }
 
 waits static int policy_pass(struct replicator *r, uint16_t policy, struct ring *ring)
 {
 	CLEANUP(buf_done)
 	struct buf held_buf = BUF(HELD_BYTES_MAX),
-		   compare_buf = BUF(HELD_BYTES_MAX);
+		   compare_buf = BUF(4 * (size_t)HELD_BYTES_MAX);
 	unsigned part_power = ring_part_power(ring);
-	int rc = parts_held(r, policy, part_power, &held_buf);
+	int rc = parts_walk(r, policy, part_power, 0, ring_partitions(ring) - 1, &held_buf);
 	const struct part_held *held = (const void *)held_buf.p;
 	unsigned n = (unsigned)(held_buf.n / sizeof *held);
 
-	r->now.partitions += n;
-	for (unsigned i = 0; i < n && rc == 0; i++) {
-		struct peer *peers[RING_REPLICAS_MAX];
-		bool primary;
-		unsigned others = other_primaries(r, ring, held[i].part, peers, &primary);
-
-		if (!primary && others)
-			rc = sync_part(r, policy, part_power, held[i].part, peers, others, true);
-		for (unsigned k = 0; primary && k < others; k++) {
-			struct compare c = { peers[k], i };
-
-			buf_add(&compare_buf, &c, sizeof c);
-		}
-	}
-	if (buf_failed(&compare_buf))
-		return -ENOMEM;
+	r->now->partitions += n;
+	if (rc == 0)
+		rc = bring_home(r, ring, held, n, &compare_buf);
+	if (rc == 0 && buf_failed(&compare_buf))
+		rc = -ENOMEM;
 	if (rc == 0)
 		rc = compare_all(r, part_power, held, (void *)compare_buf.p,
 				 (unsigned)(compare_buf.n / sizeof(struct compare)));

@@ -3,18 +3,21 @@
 
 #include "lib/base/clock.h"
 
-enum { LIST_STEP = 512 };
+enum { WALK_STEP = 4096 };
 
 /* A digest that is known. Keyed by policy and partition. */
 struct cached {
 	uint64_t digest;
 	bool valid;
-	uint64_t changes; /* how often it was touched: a reader notices changes meanwhile */
+	uint64_t touched;               /* the walk's step during which it changed last */
 };
 
 struct part_cache {
 	struct map *map;
 	unsigned part_powers[POLICIES_MAX]; /* of the policies' rings when last seen; 0: unknown */
+	unsigned walking;               /* walks under way: then all changes are remembered */
+	uint64_t step;                  /* counts what walks have read from the index */
+	uint64_t cleared;               /* the step during which all was forgotten last */
 };
 
 struct part_cache *part_cache_new(void)
@@ -37,6 +40,7 @@ void part_cache_clear(struct part_cache *c)
 {
 	map_free(c->map, free);
 	c->map = map_new();
+	c->cleared = c->step;
 }
 
 struct cache_key {
@@ -70,11 +74,12 @@ void part_cache_touch(struct part_cache *c, const struct object_id *id)
 
 	if (id->policy >= POLICIES_MAX)
 		return;
-	v = cached(c, id->policy, part_of_hash(c->part_powers[id->policy], id->hash), false);
+	v = cached(c, id->policy, part_of_hash(c->part_powers[id->policy], id->hash),
+		   c->walking > 0);
 	if (!v)
 		return;
 	v->valid = false;
-	v->changes++;
+	v->touched = c->step;
 }
 
 void part_range(unsigned part_power, uint32_t part, unsigned char first[16], unsigned char last[16])
@@ -130,80 +135,102 @@ static bool next_hash(unsigned char hash[16])
 	return false;
 }
 
-waits static int scan_digest(struct replicator *r, uint16_t policy, unsigned part_power,
-			     uint32_t part, uint64_t *ret)
+/* ---- walking along the index ---- */
+
+/* A walk through the partitions of a policy. Objects come in the order of their hashes, so those
+ * of a partition are together; partitions whose digest is known are passed over. */
+struct walk {
+	struct part_cache *cache;
+	uint16_t policy;
+	unsigned part_power;
+	struct buf *list;               /* of struct part_held */
+	bool open, known;               /* in a partition; its digest was cached */
+	struct part_held at;
+	uint64_t step;                  /* the last one of this walk */
+	uint64_t began;                 /* the step that read the partition's first object */
+};
+
+/* Whether what the cache has is of this walk's partitions. */
+static bool cache_fits(const struct walk *w)
 {
-	AUTO(free) room = xmalloc(LIST_STEP * sizeof(struct object_listed));
-	struct object_listed *list = room;
-	unsigned char from[16], last[16];
-	uint64_t digest = 0;
+	return w->policy < POLICIES_MAX && w->cache->part_powers[w->policy] == w->part_power;
+}
+
+/* All of the partition has been seen. */
+static void walk_leave(struct walk *w)
+{
+	if (!w->open)
+		return;
+	w->open = false;
+	buf_add(w->list, &w->at, sizeof w->at);
+	if (w->known || !cache_fits(w) || w->cache->cleared >= w->began)
+		return;
+	struct cached *v = cached(w->cache, w->policy, w->at.part, true);
+
+	if (v->touched >= w->began)     /* changed while it was read: read again next time */
+		return;
+	v->digest = w->at.digest;
+	v->valid = true;
+}
+
+static void walk_object(struct walk *w, const struct object_listed *l)
+{
+	uint32_t part = part_of_hash(w->part_power, l->hash);
+
+	if (!w->open || part != w->at.part) {
+		walk_leave(w);
+		const struct cached *v =
+			cache_fits(w) ? cached(w->cache, w->policy, part, false) : NULL;
+
+		w->open = true;
+		w->known = v && v->valid;
+		w->at = (struct part_held){ .policy = w->policy,
+					    .part = part,
+					    .digest = w->known ? v->digest : 0 };
+		w->began = w->step;
+	}
+	if (!w->known && !entry_is_reclaimable(&l->entry))
+		w->at.digest ^= entry_digest(l);
+}
+
+/* A part power that is new makes everything known worthless. */
+static void use_part_power(struct part_cache *c, uint16_t policy, unsigned part_power)
+{
+	if (policy >= POLICIES_MAX || c->part_powers[policy] == part_power)
+		return;
+	part_cache_clear(c);
+	c->part_powers[policy] = part_power;
+}
+
+int parts_walk(struct replicator *r, uint16_t policy, unsigned part_power, uint32_t from_part,
+	       uint32_t until_part, struct buf *list)
+{
+	AUTO(free) room = xmalloc(WALK_STEP * sizeof(struct object_listed));
+	struct object_listed *step = room;
+	struct walk w = {
+		.cache = r->cache, .policy = policy, .part_power = part_power, .list = list
+	};
+	unsigned char from[16], last[16], unused[16];
 	int n;
 
-	part_range(part_power, part, from, last);
+	use_part_power(r->cache, policy, part_power);
+	part_range(part_power, from_part, from, unused);
+	part_range(part_power, until_part, unused, last);
+	r->cache->walking++;
 	do {
-		n = store_list(r->o->store, policy, from, last, list, LIST_STEP);
-		if (n < 0)
-			return n;
+		w.step = ++r->cache->step;
+		n = store_list(r->o->store, policy, from, last, step, WALK_STEP);
 		for (int i = 0; i < n; i++)
-			if (!entry_is_reclaimable(&list[i].entry))
-				digest ^= entry_digest(&list[i]);
-		if (n > 0)
-			memcpy(from, list[n - 1].hash, 16);
-	} while (n == LIST_STEP && next_hash(from));
-	*ret = digest;
-	return 0;
-}
-
-int part_digest(struct replicator *r, uint16_t policy, unsigned part_power, uint32_t part,
-		uint64_t *ret)
-{
-	struct cached *v = cached(r->cache, policy, part, true);
-	uint64_t changes = v->changes, digest;
-
-	if (policy < POLICIES_MAX && r->cache->part_powers[policy] != part_power) {
-		part_cache_clear(r->cache);
-		r->cache->part_powers[policy] = part_power;
-		changes = 0;
-	} else if (v->valid) {
-		*ret = v->digest;
-		return 0;
-	}
-	int rc = scan_digest(r, policy, part_power, part, &digest);
-
-	if (rc < 0)
-		return rc;
-	v = cached(r->cache, policy, part, true);
-	if (v->changes == changes) {
-		v->digest = digest;
-		v->valid = true;
-	}
-	*ret = digest;
-	return 0;
-}
-
-int parts_held(struct replicator *r, uint16_t policy, unsigned part_power, struct buf *list)
-{
-	unsigned char from[16] = { 0 }, first[16], last[16], end[16];
-	struct object_listed one;
-
-	memset(end, 0xff, sizeof end);
-	for (;;) {
-		int n = store_list(r->o->store, policy, from, end, &one, 1);
-
-		if (n <= 0)
-			return n;
-		struct part_held held = { .policy = policy,
-					  .part = part_of_hash(part_power, one.hash) };
-		int rc = part_digest(r, policy, part_power, held.part, &held.digest);
-
-		if (rc < 0)
-			return rc;
-		buf_add(list, &held, sizeof held);
-		if (buf_failed(list))
-			return -ENOMEM;
-		part_range(part_power, held.part, first, last);
-		memcpy(from, last, sizeof from);
-		if (!next_hash(from))
-			return 0;
-	}
+			walk_object(&w, &step[i]);
+		if (n < WALK_STEP)
+			break;
+		memcpy(from, step[n - 1].hash, sizeof from);
+		if (w.known)
+			part_range(part_power, w.at.part, unused, from);
+	} while (next_hash(from) && memcmp(from, last, sizeof last) <= 0);
+	walk_leave(&w);
+	r->cache->walking--;
+	if (n >= 0 && buf_failed(list))
+		n = -ENOMEM;
+	return n < 0 ? n : 0;
 }

@@ -36,7 +36,7 @@ void peer_failed(struct replicator *r, struct peer *p, int error)
 	log_debug("replicator: %s:%u/%s: %s", p->address.ip, p->address.port, p->device,
 		  strerror(-error));
 	p->down = true;
-	r->now.unreachable++;
+	r->unreachable++;
 }
 
 waits static int ask(struct replicator *r, struct peer *p, struct str path, struct str body,

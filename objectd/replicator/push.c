@@ -20,8 +20,7 @@ static void common_headers(struct headers *h, const struct object_id *id, struct
 	headers_add_ref(h, S("User-Agent"), S("object-replicator"));
 }
 
-/* Everything stored, with a header that tells the receiver to store whatever is named. */
-static void metadata_headers(struct headers *h, const struct headers *stored, bool with_data)
+void push_metadata_headers(struct headers *h, const struct headers *stored, bool with_data)
 {
 	CLEANUP(buf_done) struct buf names = BUF(64 * KIB);
 
@@ -62,7 +61,7 @@ waits static int send_body(struct replicator *r, struct exchange *x, struct body
 			rc = exchange_send_body(x, chunk);
 		if (rc < 0)
 			return rc;
-		r->now.bytes += chunk.n;
+		r->now->bytes += chunk.n;
 		if (exchange_answered(x))       /* refused early */
 			break;
 	}
@@ -107,7 +106,7 @@ waits static int push_data(struct replicator *r, struct peer *p, struct str path
 
 	headers_init(&h, a);
 	common_headers(&h, id, e->data_ts);
-	metadata_headers(&h, store_object_metadata(object), true);
+	push_metadata_headers(&h, store_object_metadata(object), true);
 	int status = exchange(r, p, S("PUT"), path, &h, body, e->size, &ours);
 
 	body_close(body);
@@ -124,7 +123,7 @@ waits static int push_metadata(struct replicator *r, struct peer *p, struct str 
 
 	headers_init(&h, a);
 	common_headers(&h, id, e->meta_ts);
-	metadata_headers(&h, store_object_metadata(object), false);
+	push_metadata_headers(&h, store_object_metadata(object), false);
 	/* The Content-Type is the data's own unless a POST gave another. */
 	if (!headers_has(&h, S(META_CONTENT_TYPE_TS)))
 		headers_remove(&h, S("Content-Type"));
@@ -170,7 +169,7 @@ int object_push(struct replicator *r, struct peer *p, uint32_t part, const struc
 	if (rc == 0 && timestamp_cmp(e->meta_ts, e->data_ts) > 0)
 		rc = push_metadata(r, p, path, id, object, a);
 	if (rc == 0)
-		r->now.pushed++;
+		r->now->pushed++;
 	return rc;
 }
 

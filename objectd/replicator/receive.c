@@ -10,26 +10,41 @@ waits static void answer(struct request *req, struct response *res, struct buf *
 	respond(res, 200, S("application/x-needletail"), arena_str(req->arena, buf_str(b)));
 }
 
+static int part_cmp(const void *key, const void *held)
+{
+	uint32_t part = *(const uint32_t *)key, other = ((const struct part_held *)held)->part;
+
+	return part < other ? -1 : part > other;
+}
+
 /* Body: policy, part power, partitions; answer: 8 bytes of digest each. */
 waits static void handle_digest(struct objectd *o, struct request *req, struct response *res,
 				struct str body)
 {
-	CLEANUP(buf_done) struct buf out = BUF(REPLICATOR_BODY_MAX);
-	uint32_t policy, part_power, part;
+	CLEANUP(buf_done) struct buf out = BUF(REPLICATOR_BODY_MAX), held = BUF(HELD_BYTES_MAX);
+	uint32_t policy, part_power, part, first = UINT32_MAX, last = 0;
 
 	if (wire_take_u32(&body, &policy) < 0 || wire_take_u32(&body, &part_power) < 0 ||
 	    policy >= POLICIES_MAX || part_power > RING_PART_POWER_MAX)
 		return respond_status(res, 400);
-	while (body.n) {
-		uint64_t digest = 0;
-		int rc = wire_take_u32(&body, &part);
+	for (struct str rest = body; rest.n;) {
+		if (wire_take_u32(&rest, &part) < 0 || (uint64_t)part >> part_power)
+			return respond_status(res, 400);
+		first = MIN(first, part);
+		last = MAX(last, part);
+	}
+	if (body.n) {
+		int rc = parts_walk(o->replicator, (uint16_t)policy, part_power, first, last,
+				    &held);
 
-		if (rc == 0)
-			rc = part_digest(o->replicator, (uint16_t)policy, part_power, part,
-					 &digest);
 		if (rc < 0)
 			return objectd_respond_error(res, rc);
-		wire_u64(&out, digest);
+	}
+	while (wire_take_u32(&body, &part) == 0) {
+		const struct part_held *h = bsearch(&part, held.p, held.n / sizeof *h, sizeof *h,
+						    part_cmp);
+
+		wire_u64(&out, h ? h->digest : 0);
 	}
 	answer(req, res, &out);
 }
@@ -201,6 +216,7 @@ bool receive_handle(struct objectd *o, struct request *req, struct response *res
 	} handlers[] = {
 		{ STR_INIT("digest"), handle_digest },
 		{ STR_INIT("missing"), handle_missing },
+		{ STR_INIT("objects"), bulk_receive },
 		{ STR_INIT("db-compare"), handle_compare },
 		{ STR_INIT("db-ranges"), handle_ranges },
 		{ STR_INIT("db-import"), handle_import },

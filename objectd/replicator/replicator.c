@@ -27,6 +27,7 @@ struct replicator *replicator_new(struct objectd *o)
 	r->peers = map_new();
 	r->cache = part_cache_new();
 	waitq_init(&r->pass_ended);
+	pressure_init(&r->pressure, clock_mono_ms());
 	return r;
 }
 
@@ -51,9 +52,40 @@ void replicator_touch(struct replicator *r, const struct object_id *id)
 	part_cache_touch(r->cache, id);
 }
 
-void replicator_stats(const struct replicator *r, struct replicator_stats *ret)
+void replicator_stats(const struct replicator *r, enum replicate_kind kind,
+		      struct replicator_stats *ret)
 {
-	*ret = r->stats;
+	*ret = r->stats[kind];
+}
+
+bool replicator_running(const struct replicator *r, enum replicate_kind kind,
+			struct replicator_stats *ret)
+{
+	*ret = r->running[kind];
+	return r->now == &r->running[kind];
+}
+
+int64_t replicator_estimated_end_us(const struct replicator_stats *s, int64_t now_us)
+{
+	double took = (double)(now_us - s->pass_start_us);
+
+	if (s->done == 0 || s->total < s->done || took < 0)
+		return 0;
+	return now_us + (int64_t)(took / (double)s->done * (double)(s->total - s->done));
+}
+
+void replicator_note_client(struct replicator *r, uint64_t us)
+{
+	pressure_note(&r->pressure, us);
+}
+
+uint64_t replicator_rate(struct replicator *r)
+{
+	uint64_t now = clock_mono_ms();
+	bool sending = r->sent_at_ms && now - r->sent_at_ms < PRESSURE_WINDOW_MS;
+	unsigned share = pressure_share(&r->pressure, now, sending);
+
+	return MAX(replicator_conf.bytes_per_second / PRESSURE_WHOLE * share, (uint64_t)1024);
 }
 
 int replicator_throttle(struct replicator *r, uint64_t n)
@@ -61,7 +93,8 @@ int replicator_throttle(struct replicator *r, uint64_t n)
 	uint64_t now = clock_mono_ms(), wait;
 
 	r->budget_ms = MAX(r->budget_ms, now > 1000 ? now - 1000 : 0) +
-		       n * 1000 / replicator_conf.bytes_per_second;
+		       n * 1000 / replicator_rate(r);
+	r->sent_at_ms = now;
 	if (r->budget_ms <= now)
 		return 0;
 	wait = r->budget_ms - now;
@@ -91,32 +124,67 @@ static void forget_down(void *arg, struct str key, void *value)
 	p->down = false;
 }
 
-waits static void pass(struct replicator *r)
+/* The sums over all kinds. */
+static struct replicator_stats sum_of(const struct replicator_stats s[REPLICATE_KINDS])
+{
+	struct replicator_stats sum = { 0 };
+
+	for (unsigned k = 0; k < REPLICATE_KINDS; k++) {
+		sum.partitions += s[k].partitions;
+		sum.databases += s[k].databases;
+		sum.pushed += s[k].pushed;
+		sum.failed += s[k].failed;
+		sum.forgotten += s[k].forgotten;
+		sum.bytes += s[k].bytes;
+		sum.unreachable = MAX(sum.unreachable, s[k].unreachable);
+	}
+	return sum;
+}
+
+waits static int kind_pass(struct replicator *r, enum replicate_kind kind)
 {
 	uint64_t start = clock_mono_ms();
 	int rc;
 
+	r->now = &r->running[kind];
+	*r->now = (struct replicator_stats){ .passes = r->started,
+					     .pass_start_us = clock_wall_us() };
+	rc = kind == REPLICATE_OBJECTS	  ? objects_pass(r) :
+	     kind == REPLICATE_CONTAINERS ? databases_pass(r, DB_CONTAINER) :
+					    databases_pass(r, DB_ACCOUNT);
+	r->now->pass_ms = clock_mono_ms() - start;
+	r->now->pass_end_us = clock_wall_us();
+	r->now->unreachable = r->unreachable;
+	if (rc == 0)
+		r->stats[kind] = *r->now;
+	metric_add(&pushed_total, r->now->pushed);
+	metric_add(&failed_total, r->now->failed);
+	metric_add(&forgotten_total, r->now->forgotten);
+	metric_add(&sent_bytes, r->now->bytes);
+	return rc;
+}
+
+waits static void pass(struct replicator *r)
+{
+	struct replicator_stats sum;
+	int rc = 0;
+
 	r->started++;
-	r->now = (struct replicator_stats){ .passes = r->started };
+	r->unreachable = 0;
 	refresh_cache(r);
 	map_each(r->peers, forget_down, NULL);
 	task_sem_init(&r->pushes, (unsigned)replicator_conf.concurrency);
-	rc = databases_pass(r);
-	if (rc == 0)
-		rc = objects_pass(r);
+	task_sem_init(&r->parts, PARTS_AT_ONCE);
+	for (unsigned k = 0; k < REPLICATE_KINDS && rc == 0; k++)
+		rc = kind_pass(r, (enum replicate_kind)k);
+	r->now = NULL;
 	if (rc < 0 && rc != -ECANCELED)
 		log_error("replicator: %s, trying again later", strerror(-rc));
-	r->now.pass_ms = clock_mono_ms() - start;
-	r->now.pass_end_us = clock_wall_us();
-	r->stats = r->now;
-	metric_add(&pushed_total, r->now.pushed);
-	metric_add(&failed_total, r->now.failed);
-	metric_add(&forgotten_total, r->now.forgotten);
-	metric_add(&sent_bytes, r->now.bytes);
-	if (r->now.pushed || r->now.forgotten || r->now.failed)
+	sum = sum_of(r->running);
+	if (sum.pushed || sum.databases || sum.forgotten || sum.failed)
 		log_info("replicator: %" PRIu64 " objects and %" PRIu64 " databases sent, %" PRIu64
 			 " given back, %" PRIu64 " failed",
-			 r->now.pushed, r->now.databases, r->now.forgotten, r->now.failed);
+			 sum.pushed, sum.databases, sum.forgotten, sum.failed);
 	r->ended = r->started;
 	waitq_wake_all(&r->pass_ended);
 }
@@ -181,10 +249,10 @@ waits static void pause_between(struct replicator *r)
 	while (!r->woken && !task_cancelled() && (now = clock_mono_ms()) < until) {
 		uint64_t left = until - now;
 
-		if (task_wait("replicator", r->now.unreachable ? MIN(left, (uint64_t)PROBE_MS)
+		if (task_wait("replicator", r->unreachable ? MIN(left, (uint64_t)PROBE_MS)
 							       : left) == -ECANCELED)
 			return;
-		if (r->now.unreachable && !r->woken && somebody_is_back(r)) {
+		if (r->unreachable && !r->woken && somebody_is_back(r)) {
 			/* It may have only begun to listen. */
 			(void)!task_sleep(PROBE_PASS_MIN_MS);
 			return;
@@ -232,13 +300,15 @@ waits static void handle_replicate(struct replicator *r, struct request *req, st
 	}
 	if (r->ended < want)
 		return respond_status(res, 503);
+	struct replicator_stats s = sum_of(r->running);
+
 	respond(res, 200, S("application/json"),
 		arena_printf(req->arena,
 			     "{\"pushed\": %" PRIu64 ", \"failed\": %" PRIu64
 			     ", \"forgotten\": %" PRIu64 ", \"databases\": %" PRIu64
 			     ", \"partitions\": %" PRIu64 ", \"unreachable\": %" PRIu64 "}\n",
-			     r->stats.pushed, r->stats.failed, r->stats.forgotten,
-			     r->stats.databases, r->stats.partitions, r->stats.unreachable));
+			     s.pushed, s.failed, s.forgotten,
+			     s.databases, s.partitions, s.unreachable));
 }
 
 void replicator_handle(struct objectd *o, struct request *req, struct response *res,

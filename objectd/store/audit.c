@@ -121,8 +121,7 @@ waits static void take_out(struct audit *a, struct store_audit *ret)
 	}
 }
 
-/* Keeps to the rate: sleeps as long as that many bytes should have taken. */
-waits static int pace(uint64_t bytes, uint64_t rate, uint64_t began_ms)
+int pace(uint64_t bytes, uint64_t rate, uint64_t began_ms)
 {
 	uint64_t due = rate ? bytes * 1000 / rate : 0, took = clock_mono_ms() - began_ms;
 

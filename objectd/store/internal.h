@@ -110,6 +110,7 @@ struct store {
 	bool filling, no_filling;
 	uint64_t rate_at_ms, rate_bytes;
 	unsigned large_writers;
+	uint64_t compact_rate;          /* bytes per second; 0: no limit */
 	struct buf scratch;
 };
 
@@ -280,6 +281,11 @@ static inline uint64_t large_crcs_at(uint64_t size)
 {
 	return (size + LARGE_ALIGN - 1) & ~(uint64_t)(LARGE_ALIGN - 1);
 }
+
+/* ---- audit.c ---- */
+/* Keeps housekeeping to a rate: sleeps as long as bytes since began_ms (monotonic) should have
+ * taken; 0: only lets others go first. 0 or -ECANCELED. */
+waits must_check int pace(uint64_t bytes, uint64_t rate, uint64_t began_ms);
 
 /* ---- object.c, rows.c, quarantine.c ---- */
 struct str txn_rows(const struct store_txn *t);

@@ -143,6 +143,14 @@ waits must_check int store_list(struct store *s, uint16_t policy, const unsigned
  * still those: 0, -EALREADY (changed), -ENOENT. */
 waits must_check int store_forget(struct store *s, const struct object_id *id,
 				  struct timestamp data_ts, struct timestamp meta_ts);
+/* The same for n objects, which share commits: 0 when all were decided (each result is as above),
+ * or an error of the store. */
+struct store_forgotten {
+	struct object_id id;
+	struct timestamp data_ts, meta_ts;
+	int result;
+};
+waits must_check int store_forget_all(struct store *s, struct store_forgotten *list, unsigned n);
 /* Expired objects: up to max ids whose delete_at <= now, earliest first. */
 waits must_check int store_list_expired(struct store *s, int64_t now_s, struct object_id *ret,
 					unsigned max);
@@ -157,6 +165,8 @@ waits must_check int store_audit_step(struct store *s, struct store_audit *a,
 /* One round of housekeeping: drops tombstones older than reclaim_s, punches holes, compacts and
  * removes volumes that are mostly dead. */
 waits must_check int store_tidy(struct store *s, int64_t reclaim_s);
+/* How fast volumes are read for compaction; 0 (as after opening): as fast as can be. */
+void store_set_pace(struct store *s, uint64_t bytes_per_second);
 /* Puts a checkpoint now. */
 waits must_check int store_checkpoint(struct store *s);
 

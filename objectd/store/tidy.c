@@ -268,6 +268,8 @@ static void slice_job(void *arg)
 waits static int compact_slices(struct compact *c)
 {
 	do {
+		uint64_t began = clock_mono_ms(), before = c->bytes;
+
 		task_run_blocking("compact", slice_job, c);
 		int rc = c->rc < 0 ? c->rc : commit_run_all(c->s, c->ops, c->n);
 		for (unsigned i = 0; i < c->n; i++) {
@@ -284,8 +286,8 @@ waits static int compact_slices(struct compact *c)
 			rc = rc == -EALREADY ? 0 : rc;
 		}
 		c->has_damaged = false;
-		if (rc == 0 && task_cancelled())
-			rc = -ECANCELED;
+		if (rc == 0)
+			rc = pace(c->bytes - before, c->s->compact_rate, began);
 		if (rc < 0)
 			return rc;
 	} while (c->rc == 1);
@@ -456,6 +458,11 @@ waits static int seal(struct store *s)
 	bool worth = v->end > SEAL_MIN && v->dead > v->end / 2;
 	pthread_mutex_unlock(&s->lock);
 	return worth ? commit_run(s, &op) : 0;
+}
+
+void store_set_pace(struct store *s, uint64_t bytes_per_second)
+{
+	s->compact_rate = bytes_per_second;
 }
 
 int store_tidy(struct store *s, int64_t reclaim_s)

@@ -202,3 +202,39 @@ int store_forget(struct store *s, const struct object_id *id, struct timestamp d
 
 	return run_prepared(s, &op, rc, NULL);
 }
+
+enum { FORGET_STEP = 256 };
+
+waits static int forget_some(struct store *s, struct store_forgotten *list, unsigned n)
+{
+	struct op *ops = xcalloc(n, sizeof *ops);
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		ops[i] = (struct op){ .kind = OP_FORGET, .data_ts = list[i].data_ts,
+				      .meta_ts = list[i].meta_ts, .urgent = true };
+		rc = op_record(s, &ops[i], RECORD_FORGET, &list[i].id, list[i].data_ts, STR_NONE,
+			       NULL, NULL);
+	}
+	if (rc == 0)
+		rc = commit_run_all(s, ops, n);
+	for (unsigned i = 0; i < n; i++) {
+		list[i].result = rc < 0 ? rc : ops[i].result;
+		if (rc == 0 && list[i].result < 0 && list[i].result != -EALREADY &&
+		    list[i].result != -ENOENT)
+			rc = list[i].result;
+		op_done(&ops[i]);
+	}
+	free(ops);
+	return rc;
+}
+
+int store_forget_all(struct store *s, struct store_forgotten *list, unsigned n)
+{
+	int rc = 0;
+
+	assert(s->magic == STORE_MAGIC);
+	for (unsigned i = 0; i < n && rc == 0; i += FORGET_STEP)
+		rc = forget_some(s, list + i, MIN(n - i, (unsigned)FORGET_STEP));
+	return rc;
+}

@@ -36,6 +36,12 @@ waits must_check int updater_send(struct updater *u, const struct row_target *ta
 waits must_check int updater_send_by_ring(struct updater *u, struct container_row_update *row);
 /* Looks at the pending rows now. */
 void updater_wake(struct updater *u);
+/* Calls found for each pending row of that object. Looks at all pending rows. 0 or -EIO. */
+waits must_check int updater_find(struct updater *u, struct str account, struct str container,
+				  struct str object,
+				  void (*found)(void *arg, const struct row_target *to,
+						const struct container_row_update *row),
+				  void *arg);
 /* Pending rows, as far as known. */
 uint64_t updater_pending(const struct updater *u);
 

@@ -295,6 +295,25 @@ class Device:
         res = self.request("GET", "", raw_path="/recon/async")
         return json.loads(res.body)["async_pending"]
 
+    def recon(self, what):
+        import json
+        res = self.request("GET", "", raw_path="/recon/" + what)
+        assert res.status == 200, res
+        return json.loads(res.body)
+
+    def job(self, name, timeout_s=60):
+        """A pass of a background job, now: reap, reconcile, audit, tidy, rings."""
+        res = self.request("POST", "", raw_path="/%s/0/.needletail/%s" % (self.name, name),
+                           timeout_s=timeout_s)
+        assert res.status == 200, res
+
+    def explain(self, path):
+        import json
+        res = self.request("POST", "", body=path.encode(),
+                           raw_path="/%s/0/.needletail/explain" % self.name)
+        assert res.status == 200, res
+        return json.loads(res.body)
+
     def replicate(self, timeout_s=60):
         """A whole pass of this device's replicator; what it did."""
         import json

@@ -1,0 +1,127 @@
+/* Takes many objects that came in one request: each goes the way of a replicator's PUT, POST or
+ * DELETE, all at the same time, so that they share commits. */
+#include "objectd/replicator/internal.h"
+
+#include "lib/base/clock.h"
+#include "objectd/object/object.h"
+
+struct item_job {
+	struct objectd *o;
+	const struct request *from;     /* the request that brought it */
+	uint32_t part;
+	struct bulk_item item;
+	char result;
+};
+
+static void set_ts(struct headers *h, struct timestamp ts)
+{
+	char text[TIMESTAMP_SIZE];
+
+	timestamp_internal(ts, text);
+	headers_add(h, S("X-Timestamp"), str_from(text));
+}
+
+static void make_request(const struct item_job *j, struct arena *a, enum http_method method,
+			 struct timestamp ts, struct str data, struct request *req)
+{
+	struct headers *h = &req->headers;
+
+	*req = (struct request){
+		.magic = REQUEST_MAGIC, .method = method,
+		.method_name = str_from(http_method_name(method)), .target = j->from->target,
+		.path = j->from->path, .minor = 1, .content_length = (int64_t)data.n, .arena = a,
+		.peer_ip = j->from->peer_ip, .peer_port = j->from->peer_port,
+		.started_us = clock_wall_us(), .trans_id = j->from->trans_id,
+		.body = data.n ? body_bytes(a, data) : body_empty(a),
+	};
+	headers_init(h, a);
+	set_ts(h, ts);
+	headers_addf(h, S("X-Backend-Storage-Policy-Index"), "%u", j->item.policy);
+	headers_add_ref(h, S("X-Backend-Replication"), S("true"));
+	headers_addf(h, S("Content-Length"), "%zu", data.n);
+	if (method != HTTP_DELETE)
+		push_metadata_headers(h, &j->item.metadata, method == HTTP_PUT);
+	/* The Content-Type is the data's own unless a POST gave another. */
+	if (method == HTTP_POST && !headers_has(h, S(META_CONTENT_TYPE_TS)))
+		headers_remove(h, S("Content-Type"));
+	/* The sender verified the bytes, and the CRC says that they are the same here. */
+	struct str etag = headers_get(&j->item.metadata, S("ETag"));
+
+	if (method == HTTP_PUT && etag.n)
+		headers_add_ref(h, S("X-Needletail-Etag"), etag);
+}
+
+/* The status of one verb. */
+waits static int run(const struct item_job *j, enum http_method method, struct timestamp ts,
+		     struct str data)
+{
+	AUTO(arena) a = arena_new();
+	struct str rest = str_skip(j->item.name, 1);
+	struct backend_path path = { .device = str_from(j->o->device), .partition = j->part };
+	struct request *req = arena_zalloc(a, sizeof *req);
+	struct response *res = arena_zalloc(a, sizeof *res);
+
+	path.account = str_cut(&rest, '/');
+	path.container = str_cut(&rest, '/');
+	path.object = rest;
+	response_init(res, a);
+	make_request(j, a, method, ts, data, req);
+	object_handle(j->o, req, res, &path);
+	body_close(req->body);
+	body_close(res->body);
+	return res->status;
+}
+
+static char judge(int status, bool deletion)
+{
+	if ((status >= 200 && status < 300) || status == 409 || (deletion && status == 404))
+		return BULK_STORED;
+	return status == 507 ? BULK_FULL : BULK_FAILED;
+}
+
+task_asserted static void item_run(void *arg)
+{
+	struct item_job *j = arg;
+	const struct bulk_item *i = &j->item;
+
+	if (i->what == BULK_TOMBSTONE) {
+		j->result = judge(run(j, HTTP_DELETE, i->data_ts, STR_NONE), true);
+		return;
+	}
+	j->result = i->what == BULK_DATA ? judge(run(j, HTTP_PUT, i->data_ts, i->data), false)
+					 : BULK_STORED;
+	if (j->result == BULK_STORED && timestamp_cmp(i->meta_ts, i->data_ts) > 0)
+		j->result = judge(run(j, HTTP_POST, i->meta_ts, STR_NONE), false);
+}
+
+/* Body: objects as bulk_take reads them; answer: a character each, what became of it. */
+void bulk_receive(struct objectd *o, struct request *req, struct response *res, struct str body)
+{
+	struct item_job *jobs = arena_zalloc(req->arena, BULK_OBJECTS * sizeof *jobs);
+	struct str rest = req->path;
+	uint64_t part = 0;
+	unsigned n = 0;
+
+	rest = str_skip(rest, 1);
+	(void)str_cut(&rest, '/');
+	(void)!str_to_u64(str_cut(&rest, '/'), &part);
+	while (body.n) {
+		if (n == BULK_OBJECTS)
+			return respond_status(res, 413);
+		jobs[n] = (struct item_job){
+			.o = o, .from = req, .part = (uint32_t)part, .result = BULK_FAILED
+		};
+		if (bulk_take(&body, req->arena, &jobs[n++].item) < 0)
+			return respond_status(res, 400);
+	}
+	TASK_GROUP(g);
+	for (unsigned i = 0; i < n; i++)
+		task_spawn(&g, "replica", item_run, &jobs[i]);
+	if (task_group_join(&g) < 0)
+		return respond_status(res, 503);
+	char *out = arena_alloc(req->arena, n + 1);
+
+	for (unsigned i = 0; i < n; i++)
+		out[i] = jobs[i].result;
+	respond(res, 200, S("application/x-needletail"), str_of(out, n));
+}
