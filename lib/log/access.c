@@ -61,91 +61,138 @@ void log_access_start(struct task_group *g)
 	A.writer = task_spawn(g, "access-log", write_task, NULL);
 }
 
-/* After a line was appended: it begins at `before`. */
-static void line_added(size_t before)
+/* Room for a line behind those that wait. */
+static char *line_begin(void)
 {
-	assert(!buf_failed(&A.lines));
-	if (!A.writer || A.lines.n >= COLLECT_MAX)
+	if (A.lines.max == 0)
+		A.lines = BUF(COLLECT_MAX + LINE_ROOM);
+	assert(A.lines.n < COLLECT_MAX);
+	char *room = buf_reserve(&A.lines, LINE_ROOM);
+
+	assert(room);
+	return room;
+}
+
+/* end is behind the line's newline. */
+static void line_end(const char *end)
+{
+	size_t before = A.lines.n, n = (size_t)(end - A.lines.p);
+
+	assert(n > before && n - before <= LINE_ROOM);
+	A.lines.n = n;
+	A.lines.p[n] = 0;
+	if (!A.writer || n >= COLLECT_MAX)
 		log_access_flush();
 	else if (before == 0)
 		task_wake(A.writer);
 }
 
-static size_t line_begin(void)
+/* What follows writes at p and returns what is behind: a line is the most frequent text of all, and
+ * its fields are too small to look each time whether there is room. */
+
+static char *put_str(char *p, struct str s)
 {
-	if (A.lines.max == 0)
-		A.lines = BUF(COLLECT_MAX + LINE_ROOM);
-	assert(A.lines.n < COLLECT_MAX);
-	return A.lines.n;
+	return s.n ? mempcpy(p, s.p, s.n) : p;
 }
+#define PUT(p, literal) mempcpy(p, "" literal, sizeof(literal) - 1)
 
 void log_access_line(struct str line)
 {
 	if (!log_now.access)
 		return;
-	size_t before = line_begin();
+	char *p = put_str(line_begin(), str_head(line, LINE_ROOM - 1));
 
-	buf_add_str(&A.lines, str_head(line, LINE_ROOM - 1));
-	buf_add_char(&A.lines, '\n');
-	line_added(before);
+	*p++ = '\n';
+	line_end(p);
+}
+
+static char *put_u64(char *p, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	return mempcpy(p, digits + at, sizeof digits - at);
+}
+
+static char *put_int(char *p, int64_t v)
+{
+	if (v < 0)
+		*p++ = '-';
+	return put_u64(p, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+/* v in so many digits, zeros in front. */
+static char *put_padded(char *p, uint64_t v, int digits)
+{
+	for (int i = digits - 1; i >= 0; i--, v /= 10)
+		p[i] = (char)('0' + v % 10);
+	return p + digits;
+}
+
+/* "%.4f" of seconds. */
+static char *put_seconds(char *p, int64_t us)
+{
+	uint64_t n = ((us < 0 ? 0 - (uint64_t)us : (uint64_t)us) + 50) / 100;
+
+	if (us < 0)
+		*p++ = '-';
+	p = put_u64(p, n / 10000);
+	*p++ = '.';
+	return put_padded(p, n % 10000, 4);
 }
 
 /* Python's quote(s, ':/{}'). */
-static void add_quoted(struct str s)
+static char *put_quoted(char *p, struct str s)
 {
 	static const char digits[] = "0123456789ABCDEF";
-	static bool plain[256];
-	char *to = buf_reserve(&A.lines, 3 * s.n);
-	size_t n = 0;
+	static const bool plain[256] = {
+		['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
+		['_'] = true, ['.'] = true, ['-'] = true, ['~'] = true,
+		[':'] = true, ['/'] = true, ['{'] = true, ['}'] = true,
+	};
 
-	if (!plain['a'])
-		for (int c = 0; c < 128; c++)
-			plain[c] =
-				c && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					    "0123456789_.-~:/{}",
-					    c);
-	assert(to);
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
 		if (plain[c]) {
-			to[n++] = (char)c;
+			*p++ = (char)c;
 			continue;
 		}
-		to[n++] = '%';
-		to[n++] = digits[c >> 4];
-		to[n++] = digits[c & 15];
+		*p++ = '%';
+		*p++ = digits[c >> 4];
+		*p++ = digits[c & 15];
 	}
-	A.lines.n += n;
-	A.lines.p[A.lines.n] = 0;
+	return p;
 }
 
 /* A field as Swift's LogStringFormatter writes it: quoted, "-" when empty; cut, since a client may
  * send any length. */
-static void add_field(struct str s)
+static char *put_field(char *p, struct str s)
 {
-	if (s.n == 0) {
-		buf_add_lit(&A.lines, "- ");
-		return;
-	}
-	add_quoted(str_head(s, FIELD_MAX));
-	buf_add_char(&A.lines, ' ');
+	if (s.n == 0)
+		return PUT(p, "- ");
+	p = put_quoted(p, str_head(s, FIELD_MAX));
+	*p++ = ' ';
+	return p;
 }
 
-static void add_number(uint64_t n)
+static char *put_number(char *p, uint64_t n)
 {
-	if (n == 0) {                   /* falsy for Swift */
-		buf_add_lit(&A.lines, "- ");
-		return;
-	}
-	buf_add_u64(&A.lines, n);
-	buf_add_char(&A.lines, ' ');
+	if (n == 0)                     /* falsy for Swift */
+		return PUT(p, "- ");
+	p = put_u64(p, n);
+	*p++ = ' ';
+	return p;
 }
 
 enum date_form { DATE_SLASHES, DATE_APACHE };
 
 /* Many lines share a second. */
-static void add_date(int64_t us, enum date_form form)
+static char *put_date(char *p, int64_t us, enum date_form form)
 {
 	static time_t known = -1;
 	static char texts[2][64];
@@ -160,77 +207,85 @@ static void add_date(int64_t us, enum date_form form)
 			     " - - [%d/%b/%Y:%H:%M:%S +0000] \"", &tm) == 0)
 			known = -1;
 	}
-	buf_add(&A.lines, texts[form], strlen(texts[form]));
+	return put_str(p, str_from(texts[form]));
 }
 
-static void add_token(struct str token)
+static char *put_token(char *p, struct str token)
 {
-	if (token.n <= TOKEN_SHOWN) {
-		add_field(token);
-		return;
-	}
-	add_quoted(str_head(token, TOKEN_SHOWN));
-	buf_add_lit(&A.lines, "... ");
+	if (token.n <= TOKEN_SHOWN)
+		return put_field(p, token);
+	p = put_quoted(p, str_head(token, TOKEN_SHOWN));
+	return PUT(p, "... ");
 }
 
 /* "%.9f" of Python's time.time(). */
-static void add_time(int64_t us)
+static char *put_time(char *p, int64_t us)
 {
-	buf_addf(&A.lines, "%" PRId64 ".%06d000 ", us / 1000000, (int)(us % 1000000));
+	p = put_int(p, us / 1000000);
+	*p++ = '.';
+	p = put_padded(p, (uint64_t)(us % 1000000), 6);
+	return PUT(p, "000 ");
 }
 
 void log_access(const struct log_access *a)
 {
 	if (!log_now.access)
 		return;
-	size_t before = line_begin();
+	char *p = line_begin();
 
-	add_field(a->client_ip);
-	add_field(a->remote_addr);
-	add_date(a->end_us, DATE_SLASHES);
-	add_field(a->method);
-	add_field(a->path);
-	add_field(a->protocol);
-	buf_addf(&A.lines, "%d ", a->status);
-	add_field(a->referer);
-	add_field(a->user_agent);
-	add_token(a->auth_token);
-	add_number(a->bytes_in);
-	add_number(a->bytes_out);
-	add_field(a->client_etag);
-	add_field(a->trans_id);
-	add_field(a->headers);
-	buf_addf(&A.lines, "%.4f ", (double)(a->end_us - a->start_us) / 1e6);
-	add_field(a->source);
-	add_field(a->log_info);
-	add_time(a->start_us);
-	add_time(a->end_us);
-	if (a->policy_index >= 0)
-		buf_addf(&A.lines, "%d ", a->policy_index);
-	else
-		buf_add_lit(&A.lines, "- ");
-	add_field(a->access_user_id);
-	A.lines.p[A.lines.n - 1] = '\n';
-	line_added(before);
+	p = put_field(p, a->client_ip);
+	p = put_field(p, a->remote_addr);
+	p = put_date(p, a->end_us, DATE_SLASHES);
+	p = put_field(p, a->method);
+	p = put_field(p, a->path);
+	p = put_field(p, a->protocol);
+	p = put_int(p, a->status);
+	*p++ = ' ';
+	p = put_field(p, a->referer);
+	p = put_field(p, a->user_agent);
+	p = put_token(p, a->auth_token);
+	p = put_number(p, a->bytes_in);
+	p = put_number(p, a->bytes_out);
+	p = put_field(p, a->client_etag);
+	p = put_field(p, a->trans_id);
+	p = put_field(p, a->headers);
+	p = put_seconds(p, a->end_us - a->start_us);
+	*p++ = ' ';
+	p = put_field(p, a->source);
+	p = put_field(p, a->log_info);
+	p = put_time(p, a->start_us);
+	p = put_time(p, a->end_us);
+	if (a->policy_index >= 0) {
+		p = put_int(p, a->policy_index);
+		*p++ = ' ';
+	} else {
+		p = PUT(p, "- ");
+	}
+	p = put_field(p, a->access_user_id);
+	p[-1] = '\n';
+	line_end(p);
 }
 
 /* Unquoted as Swift has it, but a quote or control byte must not end the field. */
-static void add_plain(struct str s)
+static char *put_plain(char *p, struct str s)
 {
+	static const char digits[] = "0123456789ABCDEF";
 	struct str cut = str_head(s, FIELD_MAX);
 
-	if (cut.n == 0) {
-		buf_add_char(&A.lines, '-');
-		return;
-	}
+	if (cut.n == 0)
+		*p++ = '-';
 	for (size_t i = 0; i < cut.n; i++) {
 		unsigned char c = (unsigned char)cut.p[i];
 
-		if (c < 0x20 || c == '"' || c == 0x7f)
-			buf_addf(&A.lines, "%%%02X", c);
-		else
-			buf_add_char(&A.lines, (char)c);
+		if (c >= 0x20 && c != '"' && c != 0x7f) {
+			*p++ = (char)c;
+			continue;
+		}
+		*p++ = '%';
+		*p++ = digits[c >> 4];
+		*p++ = digits[c & 15];
 	}
+	return p;
 }
 
 /* '{remote_addr} - - [{time}] "{method} {path}" {status} {content_length} "{referer}" "{txn_id}"
@@ -239,27 +294,33 @@ void log_storage(const struct log_storage *s)
 {
 	if (!log_now.access)
 		return;
-	size_t before = line_begin();
+	char *p = put_plain(line_begin(), s->remote_addr);
 
-	add_plain(s->remote_addr);
-	add_date(s->end_us, DATE_APACHE);
-	add_plain(s->method);
-	buf_add_char(&A.lines, ' ');
-	add_plain(s->path);
-	buf_addf(&A.lines, "\" %d ", s->status);
-	add_plain(s->content_length);
-	buf_add_lit(&A.lines, " \"");
-	add_plain(s->referer);
-	buf_add_lit(&A.lines, "\" \"");
-	add_plain(s->trans_id);
-	buf_add_lit(&A.lines, "\" \"");
-	add_plain(s->user_agent);
-	buf_addf(&A.lines, "\" %.4f \"", (double)(s->end_us - s->start_us) / 1e6);
-	add_plain(s->additional_info);
-	buf_addf(&A.lines, "\" %d ", (int)getpid());
+	p = put_date(p, s->end_us, DATE_APACHE);
+	p = put_plain(p, s->method);
+	*p++ = ' ';
+	p = put_plain(p, s->path);
+	p = PUT(p, "\" ");
+	p = put_int(p, s->status);
+	*p++ = ' ';
+	p = put_plain(p, s->content_length);
+	p = PUT(p, " \"");
+	p = put_plain(p, s->referer);
+	p = PUT(p, "\" \"");
+	p = put_plain(p, s->trans_id);
+	p = PUT(p, "\" \"");
+	p = put_plain(p, s->user_agent);
+	p = PUT(p, "\" ");
+	p = put_seconds(p, s->end_us - s->start_us);
+	p = PUT(p, " \"");
+	p = put_plain(p, s->additional_info);
+	p = PUT(p, "\" ");
+	p = put_int(p, (int)getpid());
+	*p++ = ' ';
 	if (s->policy_index >= 0)
-		buf_addf(&A.lines, "%d\n", s->policy_index);
+		p = put_int(p, s->policy_index);
 	else
-		buf_add_lit(&A.lines, "-\n");
-	line_added(before);
+		*p++ = '-';
+	*p++ = '\n';
+	line_end(p);
 }

@@ -3,7 +3,7 @@
 #include "lib/swift/timestamp.h"
 #include "lib/base/clock.h"
 
-enum { PER_SECOND = 100000, DECIMALS = 5 };
+enum { PER_SECOND = 100000, DECIMALS = 5, SECOND_DIGITS = 10 };
 #define SECONDS_LIMIT 10000000000ULL    /* ten digits before the point */
 
 struct timestamp timestamp_now(void)
@@ -88,20 +88,39 @@ int timestamp_parse(struct str s, struct timestamp *ret)
 	return 0;
 }
 
+/* "%010u.%05u". Several stand in every message, so they are not left to snprintf. */
+static char *put_normal(char *p, struct timestamp ts)
+{
+	uint64_t v = ts.t;
+	int digits = SECOND_DIGITS;
+
+	/* More are refused where timestamps are read, but a struct may hold any number. */
+	for (uint64_t more = v / PER_SECOND / SECONDS_LIMIT; more; more /= 10)
+		digits++;
+	for (int i = digits + DECIMALS; i >= 0; i--) {
+		if (i == digits) {
+			p[i] = '.';
+			continue;
+		}
+		p[i] = (char)('0' + v % 10);
+		v /= 10;
+	}
+	return p + digits + 1 + DECIMALS;
+}
+
 void timestamp_normal(struct timestamp ts, char text[TIMESTAMP_SIZE])
 {
-	snprintf(text, TIMESTAMP_SIZE, "%010" PRIu64 ".%05u", ts.t / PER_SECOND,
-		 (unsigned)(ts.t % PER_SECOND));
+	*put_normal(text, ts) = 0;
 }
 
 void timestamp_internal(struct timestamp ts, char text[TIMESTAMP_SIZE])
 {
-	timestamp_normal(ts, text);
-	if (ts.offset) {
-		size_t n = strlen(text);
+	char *p = put_normal(text, ts);
 
-		snprintf(text + n, TIMESTAMP_SIZE - n, "_%016" PRIx64, ts.offset);
-	}
+	if (ts.offset)
+		snprintf(p, (size_t)(text + TIMESTAMP_SIZE - p), "_%016" PRIx64, ts.offset);
+	else
+		*p = 0;
 }
 
 int64_t timestamp_ceil_s(struct timestamp ts)

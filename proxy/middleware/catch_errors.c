@@ -24,22 +24,48 @@ static const struct conf_section section = {
 	.size = sizeof conf,
 };
 
-enum { RANDOM_HEX = 21, EXTRA_MAX = 32 };
+enum { RANDOM_HEX = 21, RANDOM_BYTES = 11, SECONDS_HEX = 10, EXTRA_MAX = 32,
+       POOL_IDS = 256, HEAD = 2 + RANDOM_HEX + 1 + SECONDS_HEX };
+
+/* Random bytes for one id. Asking for many at once costs little more than asking for one; only
+ * workers answer requests, so no two processes share a pool. */
+static const unsigned char *random_id(void)
+{
+	static unsigned char pool[POOL_IDS][RANDOM_BYTES];
+	static unsigned left;
+
+	if (left == 0) {
+		random_bytes(pool, sizeof pool);
+		left = POOL_IDS;
+	}
+	return pool[--left];
+}
 
 /* "tx" + 21 hex digits + "-" + the time in 10 hex digits + suffix
  * (common/utils generate_trans_id). */
 static struct str new_trans_id(struct request *req)
 {
+	static const char digits[] = "0123456789abcdef";
 	struct str extra = str_head(headers_get_lit(&req->headers, "X-Trans-Id-Extra"), EXTRA_MAX);
-	unsigned char bytes[11];
-	char hex[23];
+	struct str suffix = str_from(conf.trans_id_suffix);
+	size_t n = HEAD + suffix.n + (extra.n ? 1 + extra.n : 0);
+	char hex[2 * RANDOM_BYTES + 1], *id = arena_alloc(req->arena, n + 1), *p = id + HEAD;
+	uint64_t seconds = (uint64_t)clock_wall_s();
 
-	random_bytes(bytes, sizeof bytes);
-	hex_encode(bytes, sizeof bytes, hex);
-	return arena_printf(req->arena, "tx%.*s-%010" PRIx64 "%s%s%.*s", RANDOM_HEX, hex,
-			    (uint64_t)clock_wall_s(),
-			    conf.trans_id_suffix ? conf.trans_id_suffix : "", extra.n ? "-" : "",
-			    STR(extra));
+	hex_encode(random_id(), RANDOM_BYTES, hex);
+	memcpy(id, "tx", 2);
+	memcpy(id + 2, hex, RANDOM_HEX);
+	id[2 + RANDOM_HEX] = '-';
+	for (int i = 1; i <= SECONDS_HEX; i++, seconds >>= 4)
+		id[HEAD - i] = digits[seconds & 15];
+	if (suffix.n)
+		p = mempcpy(p, suffix.p, suffix.n);
+	if (extra.n) {
+		*p++ = '-';
+		p = mempcpy(p, extra.p, extra.n);
+	}
+	*p = 0;
+	return str_of(id, n);
 }
 
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
