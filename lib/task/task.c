@@ -38,8 +38,8 @@
 enum {
 	STACK_SIZE = (ASAN ? 512 : 128) * KIB,
 	GUARD = 4096,
-	POOL_MAX = 1024,                /* stacks kept */
-	POOL_HOT = 64,                  /* of which so many keep their pages */
+	POOL_HOT = 64,                  /* stacks kept with their pages, used first */
+	POOL_COLD = 960,                /* and without */
 	ROUNDS_MAX = 4096,              /* task runs between two polls */
 	SLOW_MS = 50,
 	LONG_MS = 200,                  /* a task that waits so long gives back what it can */
@@ -81,8 +81,8 @@ static struct {
 	void *sp, *asan_fake, *tsan;
 	const void *base;
 	size_t size;
-	struct task *pool[POOL_MAX];
-	int pool_n;
+	struct task *hot[POOL_HOT], *cold[POOL_COLD];
+	int hot_n, cold_n;
 	void (*watchdog)(const char *name, const char *after, unsigned ms);
 } S_;
 
@@ -185,13 +185,14 @@ static void reap(struct task *t)
 	__tsan_destroy_fiber(t->tsan);
 #endif
 	asan_clean(t->stack + GUARD, STACK_SIZE - GUARD);
-	if (S_.pool_n >= POOL_MAX) {
-		uv_close((uv_handle_t *)&t->timer, on_timer_closed);
-		return;
-	}
-	if (S_.pool_n >= POOL_HOT)
+	if (S_.hot_n < POOL_HOT) {
+		S_.hot[S_.hot_n++] = t;
+	} else if (S_.cold_n < POOL_COLD) {
 		madvise(t->stack + GUARD, STACK_SIZE - GUARD, MADV_DONTNEED);
-	S_.pool[S_.pool_n++] = t;
+		S_.cold[S_.cold_n++] = t;
+	} else {
+		uv_close((uv_handle_t *)&t->timer, on_timer_closed);
+	}
 }
 
 static void watch(struct task *t, const char *after, uint64_t since)
@@ -267,8 +268,10 @@ static void entry(void)
 
 static struct task *task_new(void)
 {
-	if (S_.pool_n > 0)
-		return S_.pool[--S_.pool_n];
+	if (S_.hot_n > 0)
+		return S_.hot[--S_.hot_n];
+	if (S_.cold_n > 0)
+		return S_.cold[--S_.cold_n];
 	struct task *t = xcalloc(1, sizeof *t);
 
 	t->stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
@@ -642,10 +645,27 @@ void tasks_stop(void)
 	uv_close((uv_handle_t *)&S_.check, NULL);
 	uv_close((uv_handle_t *)&S_.idle, NULL);
 	uv_close((uv_handle_t *)&S_.trimmer, NULL);
-	while (S_.pool_n > 0)
-		uv_close((uv_handle_t *)&S_.pool[--S_.pool_n]->timer, on_timer_closed);
+	while (S_.hot_n > 0)
+		uv_close((uv_handle_t *)&S_.hot[--S_.hot_n]->timer, on_timer_closed);
+	while (S_.cold_n > 0)
+		uv_close((uv_handle_t *)&S_.cold[--S_.cold_n]->timer, on_timer_closed);
 	uv_run(S_.loop, UV_RUN_DEFAULT);
 	memset(&S_, 0, sizeof S_);
+}
+
+void tasks_run(task_fn *fn, void *arg)
+{
+	uv_loop_t loop;
+	int rc = uv_loop_init(&loop);
+
+	assert(rc == 0);
+	tasks_start(&loop);
+	task_spawn(NULL, "main", fn, arg);
+	while (S_.live)
+		uv_run(&loop, UV_RUN_DEFAULT);
+	tasks_stop();
+	rc = uv_loop_close(&loop);
+	assert(rc == 0);
 }
 
 void tasks_dump(int fd)
