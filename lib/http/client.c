@@ -116,9 +116,13 @@ static void on_idle_event(void *arg, struct conn *c, bool timed_out)
 static struct peer *peer_of(struct http_client *c, const struct http_address *to)
 {
 	char key[KEY_MAX];
-	int n = snprintf(key, sizeof key, "%s %u %d %s", to->ip, to->port, to->tls,
-			 to->host ? to->host : "");
-	struct str k = str_of(key, MIN((size_t)n, sizeof key - 1));
+	size_t ip = strlen(to->ip), host = to->host ? strlen(to->host) : 0;
+	char *end = mempcpy(key, to->ip, ip + 1);
+
+	end = mempcpy(end, &to->port, sizeof to->port);
+	*end++ = (char)to->tls;
+	end = mempcpy(end, to->host ? to->host : "", MIN(host, (size_t)(key + KEY_MAX - end)));
+	struct str k = str_of(key, (size_t)(end - key));
 	struct peer *p = map_get(c->peers, k);
 
 	if (p)
@@ -220,6 +224,7 @@ void exchange_end(struct exchange *x)
 void exchange_set_timeouts(struct exchange *x, uint64_t response_ms, uint64_t write_ms)
 {
 	x->response_ms = response_ms ? response_ms : x->response_ms;
+	x->in.timeout_ms = x->response_ms;      /* of a body that is being read */
 	x->write_ms = write_ms ? write_ms : x->write_ms;
 }
 
@@ -274,20 +279,27 @@ static int build_head(struct exchange *x, struct str method, struct str target,
 	return buf_failed(b) ? -EFBIG : 0;
 }
 
-/* bytes with the framing of a chunk where that is asked for, behind head. */
-waits static int write_framed(struct exchange *x, struct str head, struct str bytes)
+/* The pieces, as one chunk where that is asked for, behind head. */
+waits static int write_framed(struct exchange *x, struct str head, const struct str *pieces,
+			      unsigned count)
 {
 	char line[CHUNK_LINE_MAX];
-	struct iovec iov[4];
+	struct iovec iov[EXCHANGE_PIECES_MAX + 3];
 	unsigned n = 0;
-	bool chunk = x->left == EXCHANGE_CHUNKED && bytes.n > 0;
+	size_t bytes = 0;
+
+	assert(count <= EXCHANGE_PIECES_MAX);
+	for (unsigned i = 0; i < count; i++)
+		bytes += pieces[i].n;
+	bool chunk = x->left == EXCHANGE_CHUNKED && bytes > 0;
 
 	if (head.n)
 		iov[n++] = (struct iovec){ (void *)head.p, head.n };
 	if (chunk)
-		iov[n++] = (struct iovec){ line, chunk_line(line, bytes.n) };
-	if (bytes.n)
-		iov[n++] = (struct iovec){ (void *)bytes.p, bytes.n };
+		iov[n++] = (struct iovec){ line, chunk_line(line, bytes) };
+	for (unsigned i = 0; i < count; i++)
+		if (pieces[i].n)
+			iov[n++] = (struct iovec){ (void *)pieces[i].p, pieces[i].n };
 	if (chunk)
 		iov[n++] = (struct iovec){ (void *)"\r\n", 2 };
 	int rc = n ? conn_writev(x->conn, iov, n, x->write_ms) : 0;
@@ -321,11 +333,11 @@ int exchange_send(struct exchange *x, struct str method, struct str target, cons
 	if (rc < 0)
 		return rc;
 	x->left = content_length;
-	rc = x->conn ? write_framed(x, buf_str(&x->head), first_bytes) : -EPIPE;
+	rc = x->conn ? write_framed(x, buf_str(&x->head), &first_bytes, 1) : -EPIPE;
 	if (rc == -EPIPE && x->reused) {
 		rc = reconnect(x);
 		if (rc == 0)
-			rc = write_framed(x, buf_str(&x->head), first_bytes);
+			rc = write_framed(x, buf_str(&x->head), &first_bytes, 1);
 	}
 	if (rc < 0)
 		return rc;
@@ -339,16 +351,25 @@ int exchange_send(struct exchange *x, struct str method, struct str target, cons
 	return 0;
 }
 
-int exchange_send_body(struct exchange *x, struct str bytes)
+int exchange_send_pieces(struct exchange *x, const struct str *pieces, unsigned n)
 {
-	if (bytes.n == 0)
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		bytes += pieces[i].n;
+	if (bytes == 0)
 		return 0;
 	x->again = false;
-	int rc = x->conn ? write_framed(x, STR_NONE, bytes) : -EPIPE;
+	int rc = x->conn ? write_framed(x, STR_NONE, pieces, n) : -EPIPE;
 
 	if (rc == 0)
-		count_sent(x, bytes.n);
+		count_sent(x, bytes);
 	return rc;
+}
+
+int exchange_send_body(struct exchange *x, struct str bytes)
+{
+	return exchange_send_pieces(x, &bytes, 1);
 }
 
 int exchange_send_end(struct exchange *x, const struct headers *trailers)

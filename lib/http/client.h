@@ -41,7 +41,8 @@ waits must_check int exchange_start(struct http_client *c, const struct http_add
 waits void exchange_end(struct exchange *x);
 task_asserted static inline void exchange_endp(struct exchange *x) { exchange_end(x); }
 DEFINE_AUTO(exchange, struct exchange *, exchange_endp);
-/* Overrides of the pool's timeouts for this exchange; 0 keeps. */
+/* Overrides of the pool's timeouts for this exchange; 0 keeps. That of the response also holds for
+ * a body that is being read. */
 void exchange_set_timeouts(struct exchange *x, uint64_t response_ms, uint64_t write_ms);
 
 /* What follows the head: nothing, this many bytes, or chunks. */
@@ -56,6 +57,10 @@ waits must_check int exchange_send(struct exchange *x, struct str method, struct
 				   struct str first_bytes);
 /* Sends body bytes (framed as a chunk when chunked). */
 waits must_check int exchange_send_body(struct exchange *x, struct str bytes);
+/* The same with what lies in several places, as one chunk. */
+enum { EXCHANGE_PIECES_MAX = 4 };
+waits must_check int exchange_send_pieces(struct exchange *x, const struct str *pieces,
+					  unsigned n);
 /* Ends a chunked body; trailers may be NULL. A no-op for a body of known length. */
 waits must_check int exchange_send_end(struct exchange *x, const struct headers *trailers);
 /* Waits for an interim 100 (returns 100, its headers in res) or the final response's head (its
