@@ -2,11 +2,16 @@
  * read ahead; each block of 64 KiB verified before any byte of it is handed out. */
 #include "objectd/store/internal.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 enum {
 	PIECE = 4 * RECORD_BLOCK,
 	SLOW_PIECES = 16, /* read through the pool after one that was not in the page cache */
+	/* So much the kernel is asked to have on its way from the disk, and so much at a time:
+	 * more it does not take (max_sectors_kb). */
+	AHEAD = 4 * MIB,
+	AHEAD_STEP = MIB,
 };
 
 struct piece {
@@ -25,6 +30,7 @@ struct object_body {
 	uint64_t base;                  /* of the object's bytes in the file */
 	uint64_t next, end;             /* what is to be handed out */
 	uint64_t read_at;               /* where the next piece to be read begins */
+	uint64_t ahead;                 /* up to where the kernel was asked to read */
 	uint64_t crcs_from;             /* the block that crcs begins with */
 	const unsigned char *crcs;
 	void *crcs_own;
@@ -46,12 +52,30 @@ static int verify(const struct object_body *b, const struct piece *c)
 	return 0;
 }
 
+/* The kernel's own read-ahead (128 KiB) leaves the disk idle while a piece is on its way to the
+ * client. Only one job of a body runs at a time. */
+static void ask_ahead(struct object_body *b, const struct piece *c)
+{
+	uint64_t from = MAX(b->ahead, c->at + c->n), to = MIN(c->at + c->n + AHEAD, b->end);
+
+	while (from < to) {
+		uint64_t n = MIN(to - from, (uint64_t)AHEAD_STEP);
+
+		if (n < AHEAD_STEP && to < b->end)
+			break;
+		(void)posix_fadvise(b->fd, (off_t)(b->base + from), (off_t)n, POSIX_FADV_WILLNEED);
+		from += n;
+	}
+	b->ahead = from;
+}
+
 static void read_job(void *arg)
 {
 	struct piece *c = arg;
 	struct object_body *b = c->body;
 
 	c->rc = file_read_at(b->fd, c->p, c->n, b->base + c->at);
+	ask_ahead(b, c);
 	if (c->rc == 0)
 		c->rc = verify(b, c);
 }
