@@ -174,15 +174,26 @@ const struct middleware_kind proxy_app = { .name = "proxy-server", .handle = han
 
 /* ---- what verbs share ---- */
 
+/* "X-Remove-Container-Meta-Foo" removes "X-Container-Meta-Foo". */
+static struct str removed_name(struct arena *a, struct str name)
+{
+	if (!str_istarts(name, S("X-Remove-")))
+		return STR_NONE;
+	return arena_printf(a, "X-%.*s", STR(str_skip(name, 9)));
+}
+
 void app_hide_owner_headers(const struct request *req, struct headers *h)
 {
 	unsigned kept = 0;
 
 	if (proxy_request(req)->swift_owner)
 		return;
-	for (unsigned i = 0; i < h->n; i++)
-		if (!metadata_is_owner_header(h->v[i].name))
+	for (unsigned i = 0; i < h->n; i++) {
+		struct str name = h->v[i].name, removed = removed_name(h->arena, name);
+
+		if (!metadata_is_owner_header(removed.p ? removed : name))
 			h->v[kept++] = h->v[i];
+	}
 	h->n = kept;
 }
 
@@ -233,14 +244,6 @@ static bool in_list(const struct str *list, struct str name)
 		if (str_ieq(*list, name))
 			return true;
 	return false;
-}
-
-/* "X-Remove-Container-Meta-Foo" removes "X-Container-Meta-Foo". */
-static struct str removed_name(struct arena *a, struct str name)
-{
-	if (!str_istarts(name, S("X-Remove-")))
-		return STR_NONE;
-	return arena_printf(a, "X-%.*s", STR(str_skip(name, 9)));
 }
 
 void app_transfer_headers(const struct request *req, enum swift_kind kind, const struct str *more,

@@ -8,6 +8,7 @@
 #include "proxy/backend/backend.h"
 #include "proxy/identity/store.h"
 #include "proxy/info.h"
+#include "proxy/key_uses.h"
 #include "proxy/pipeline.h"
 #include "proxy/proxy_conf.h"
 
@@ -46,6 +47,7 @@ static int prepare(struct daemon *d, bool reload, unsigned *ret_workers, struct 
 	if (rc < 0)
 		return rc;
 	infos_share();
+	key_uses_share();
 	identity_share();
 	*ret_workers = (unsigned)proxy_conf.workers;
 	return 0;

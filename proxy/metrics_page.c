@@ -1,8 +1,9 @@
 /* /metrics: what this program counts, in Prometheus' text format. */
 #include "lib/metrics/metrics.h"
+#include "proxy/key_uses.h"
 #include "proxy/pipeline.h"
 
-enum { PAGE_MAX = 4 * MIB };
+enum { PAGE_MAX = 16 * MIB };
 
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
 {
@@ -18,6 +19,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		return;
 	}
 	metrics_format(&page);
+	key_uses_format(&page);
 	respond(res, 200, S("text/plain; version=0.0.4; charset=utf-8"),
 		arena_str(req->arena, buf_str(&page)));
 }

@@ -134,6 +134,9 @@ void proxy_hold_ring(struct request *req, struct ring *ring);
  * status. 408 for a body that stalled, 499 when the client went away, 507, 503; the rest is 500 and
  * logged. */
 void proxy_respond_error(const struct request *req, struct response *res, int error);
+/* Www-Authenticate of a 401: the realm, percent-encoded, is the account, or "unknown" when that is
+ * absent or empty. Swift: www_authenticate in common/swob.py. */
+void proxy_add_realm(struct response *res, struct str account);
 
 /* ---- sub-requests ---- */
 

@@ -1,4 +1,5 @@
 /* What the proxy knows of a request beyond HTTP: its begin and end, sub-requests, errors. */
+#include "lib/base/encode.h"
 #include "lib/log/log.h"
 #include "proxy/info.h"
 #include "proxy/proxy.h"
@@ -140,4 +141,14 @@ void proxy_respond_error(const struct request *req, struct response *res, int er
 	/* What is left of the body cannot be told from the next request. */
 	if (error == -ETIMEDOUT || error == -EBADMSG || error == -EPIPE || error == -ECONNRESET)
 		res->close = true;
+}
+
+void proxy_add_realm(struct response *res, struct str account)
+{
+	CLEANUP(buf_done) struct buf b = BUF(64 * KIB);
+
+	buf_add_lit(&b, "Swift realm=\"");
+	percent_encode(&b, account.n ? account : S("unknown"), S("/"));
+	buf_add_char(&b, '"');
+	headers_set(&res->headers, S("Www-Authenticate"), buf_str(&b));
 }

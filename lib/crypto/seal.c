@@ -83,13 +83,30 @@ static int open_with(const unsigned char *key, struct str purpose, struct str ra
 	return 0;
 }
 
+/* Whether the text is what seal_make writes for these bytes, and not another way to write them: one
+ * seal has one text. */
+static bool is_as_made(struct str sealed, struct str raw)
+{
+	CLEANUP(buf_done) struct buf b = BUF(16);
+	size_t tail = raw.n % 3;
+
+	if (str_chr(sealed, '+') >= 0 || str_chr(sealed, '/') >= 0 || str_ends(sealed, S("=")))
+		return false;
+	if (tail == 0)
+		return true;
+	base64_encode(&b, raw.p + raw.n - tail, tail);
+	for (size_t i = 0; i < b.n; i++)
+		b.p[i] = b.p[i] == '+' ? '-' : b.p[i] == '/' ? '_' : b.p[i];
+	return str_ends(sealed, str_head(buf_str(&b), tail + 1));
+}
+
 int seal_open(const struct seal_keys *k, struct str purpose, struct str sealed,
 	      struct buf *ret_content)
 {
 	CLEANUP(buf_done) struct buf raw = BUF(SEALED_MAX);
 
 	if (sealed.n > SEALED_MAX || base64_decode(&raw, sealed) < 0 || buf_failed(&raw) ||
-	    raw.n < 1 + NONCE + TAG || raw.p[0] != VERSION)
+	    raw.n < 1 + NONCE + TAG || raw.p[0] != VERSION || !is_as_made(sealed, buf_str(&raw)))
 		return -EBADMSG;
 	for (unsigned i = 0; i < k->n; i++)
 		if (open_with(k->key[i], purpose, buf_str(&raw), ret_content) == 0)

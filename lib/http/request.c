@@ -61,3 +61,21 @@ bool request_has_query(const struct request *req, struct str name)
 {
 	return request_query(req, name).p != NULL;
 }
+
+bool request_next_query(struct arena *a, struct str *rest, struct str *ret_name,
+			struct str *ret_value)
+{
+	struct str part;
+
+	while ((part = str_cut(rest, '&')).p) {
+		struct str value = part, key = str_cut(&value, '=');
+
+		if (part.n == 0)
+			continue;
+		value = query_decode(a, value);
+		*ret_name = query_decode(a, key);
+		*ret_value = value.p ? value : S("");
+		return true;
+	}
+	return false;
+}

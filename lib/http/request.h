@@ -64,3 +64,7 @@ void respond_text(struct response *res, int status, const char *fmt, ...) printf
 struct str request_query(const struct request *req, struct str name);
 #define request_query_lit(req, literal) request_query(req, S(literal))
 bool request_has_query(const struct request *req, struct str name);
+/* Cuts the first parameter off *rest (of request->query to begin with), decoded: false when there
+ * is none left. A parameter without '=' is empty. */
+bool request_next_query(struct arena *a, struct str *rest, struct str *ret_name,
+			struct str *ret_value);

@@ -134,6 +134,16 @@ bool acl_group_allowed(struct arena *a, struct str acl, struct str groups)
 	return false;
 }
 
+bool acl_name_allowed(struct arena *a, struct str acl, struct str name)
+{
+	struct str item;
+
+	while ((item = str_cut(&acl, ',')).p)
+		if (!str_starts(item, S(".r:")) && str_eq(percent_decode(a, item), name))
+			return true;
+	return false;
+}
+
 bool acl_has(struct str acl, struct str item)
 {
 	struct str part;

@@ -15,5 +15,8 @@ bool acl_referrer_allowed(struct arena *a, struct str acl, struct str referer);
 /* Whether one of the groups (comma-separated) stands in the ACL (whose names
  * are percent-decoded). */
 bool acl_group_allowed(struct arena *a, struct str acl, struct str groups);
+/* Whether this one name, commas in it and all, stands in the ACL (whose names are
+ * percent-decoded). */
+bool acl_name_allowed(struct arena *a, struct str acl, struct str name);
 /* Whether the ACL has this very item (".rlistings"). */
 bool acl_has(struct str acl, struct str item);

@@ -49,11 +49,14 @@ int tempurl_signature_parse(struct str s, struct tempurl_signature *ret)
 	for (size_t i = 0; i < ARRAY_LEN(digests); i++) {
 		size_t size = digest_size(digests[i].kind);
 
-		if (s.n == 2 * size) {
-			ret->digest = digests[i].kind;
-			ret->size = size;
-			return hex_decode(s, ret->mac, size);
-		}
+		if (s.n != 2 * size)
+			continue;
+		for (size_t c = 0; c < s.n; c++)
+			if (s.p[c] >= 'A' && s.p[c] <= 'F')
+				return -EINVAL;
+		ret->digest = digests[i].kind;
+		ret->size = size;
+		return hex_decode(s, ret->mac, size);
 	}
 	return -EINVAL;
 }

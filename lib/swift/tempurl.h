@@ -4,8 +4,8 @@
 #include "lib/base/arena.h"
 #include "lib/crypto/digest.h"
 
-/* A signature as it stands in a URL: hex of sha1, sha256 or sha512, told by its length, or
- * "sha1:base64", "sha256:…", "sha512:…" (standard or URL-safe, padding optional). */
+/* A signature as it stands in a URL: lower-case hex of sha1, sha256 or sha512, told by its length,
+ * or "sha1:base64", "sha256:…", "sha512:…" (standard or URL-safe, padding optional). */
 struct tempurl_signature {
 	enum digest_kind digest;
 	unsigned char mac[DIGEST_MAX];

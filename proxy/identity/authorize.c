@@ -81,9 +81,9 @@ static bool crosses(struct arena *a, const struct keystone_caller *k, struct str
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned j = 0; j < n; j++)
 			if (projects[i].n && users[j].n &&
-			    acl_group_allowed(a, acl,
-					      arena_printf(a, "%.*s:%.*s", STR(projects[i]),
-							   STR(users[j]))))
+			    acl_name_allowed(a, acl,
+					     arena_printf(a, "%.*s:%.*s", STR(projects[i]),
+							  STR(users[j]))))
 				return true;
 	return false;
 }

@@ -4,6 +4,7 @@
 #include "lib/base/encode.h"
 #include "lib/http/multipart_form.h"
 #include "lib/swift/tempurl.h"
+#include "proxy/key_uses.h"
 #include "proxy/middleware/bulk_report.h"
 #include "proxy/middleware/kinds.h"
 
@@ -12,12 +13,15 @@
 struct formpost_conf {
 	struct conf_list allowed_digests;
 	int64_t max_fields;
+	bool count_accounts;
 };
 
 static struct formpost_conf conf;
 static const struct conf_option options[] = {
 	OPT_LIST(struct formpost_conf, allowed_digests, "sha1 sha256 sha512",
 		 "Digests that signatures may use."),
+	OPT_BOOL(struct formpost_conf, count_accounts, "yes",
+		 "Count uses of keys by account in /metrics (no: all accounts together)."),
 	OPT_INT(struct formpost_conf, max_fields, "1000", 1, 1000000,
 		"Fields and files of one form."),
 	OPT_END,
@@ -61,6 +65,7 @@ struct post {
 	size_t fields_bytes;
 	int64_t files;
 	bool file_too_large;            /* the one that is being stored */
+	struct key_used key;            /* that the form is signed with */
 	/* What came of it. */
 	int status;
 	struct str message;             /* for status; shown with a capital letter each word */
@@ -92,14 +97,9 @@ static void refuse(struct response *res, int status, const char *why)
 
 static void refuse_unauthorized(const struct post *f, struct response *res, struct str why)
 {
-	struct str account = proxy_request(f->req)->path.account;
-	CLEANUP(buf_done) struct buf realm = BUF(64 * KIB);
-
-	percent_encode(&realm, account.n ? account : S("unknown"), S("/"));
 	respond(res, 401, S("text/html; charset=UTF-8"),
 		arena_printf(f->req->arena, "FormPost: %.*s", STR(title(f->req->arena, why))));
-	headers_setf(&res->headers, S("Www-Authenticate"), "Swift realm=\"%.*s\"",
-		     STR(buf_str(&realm)));
+	proxy_add_realm(res, proxy_request(f->req)->path.account);
 }
 
 static void redirect(const struct post *f, struct response *res)
@@ -158,18 +158,19 @@ static bool allows_digest(struct str name)
 	return false;
 }
 
-static bool signed_with(const struct headers *meta, const struct tempurl_signature *s,
-			struct str message)
+/* The number of the key that it is signed with, or 0. */
+static unsigned signed_with(const struct headers *meta, const struct tempurl_signature *s,
+			    struct str message)
 {
 	static const struct str names[] = { STR_INIT("temp-url-key"), STR_INIT("temp-url-key-2") };
-	bool good = false;
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
 		struct str key = headers_get(meta, names[i]);
 
-		good |= key.n && tempurl_signature_matches(s, key, message);
+		if (key.n && tempurl_signature_matches(s, key, message))
+			return i + 1;
 	}
-	return good;
+	return 0;
 }
 
 static struct str or_zero(struct str s)
@@ -177,8 +178,8 @@ static struct str or_zero(struct str s)
 	return s.n ? s : S("0");
 }
 
-/* Whether the fields carry the signature of a key of the account or container. */
-waits static bool is_signed(const struct post *f)
+/* Whether the fields carry the signature of a key of the account or container: which. */
+waits static bool is_signed(const struct post *f, struct key_used *ret)
 {
 	const struct proxy_request *p = proxy_request(f->req);
 	struct tempurl_signature s;
@@ -191,9 +192,15 @@ waits static bool is_signed(const struct post *f)
 	    tempurl_signature_parse(f->fields[SIGNATURE], &s) < 0 ||
 	    !allows_digest(tempurl_digest_name(s.digest)))
 		return false;
-	return signed_with(&proxy_account_info(f->req, p->path.account)->meta, &s, message) ||
-	       signed_with(&proxy_container_info(f->req, p->path.account, p->path.container)->meta,
-			   &s, message);
+	ret->scope = KEY_SCOPE_ACCOUNT;
+	ret->number = signed_with(&proxy_account_info(f->req, p->path.account)->meta, &s, message);
+	if (ret->number)
+		return true;
+	ret->scope = KEY_SCOPE_CONTAINER;
+	ret->number = signed_with(
+		&proxy_container_info(f->req, p->path.account, p->path.container)->meta, &s,
+		message);
+	return ret->number != 0;
 }
 
 /* ---- files ---- */
@@ -310,31 +317,28 @@ waits static int check_file(struct post *f, struct response *res, int64_t *ret_s
 		refuse(res, 400, "expired not an integer");
 		return -EINVAL;
 	}
-	if (expires < clock_wall_s()) {
+	if (expires <= clock_wall_s()) {
 		refuse_unauthorized(f, res, S("form expired"));
 		return -EACCES;
 	}
-	if (!is_signed(f)) {
+	if (!is_signed(f, &f->key)) {
 		refuse_unauthorized(f, res, S("invalid signature"));
 		return -EACCES;
 	}
 	return 0;
 }
 
-/* Stores a file: 0 with the status in f, or negative with the answer filled. */
-waits static int store(struct post *f, const struct form_part *part, struct response *res)
+/* Stores a file of a good form: 0 with the status in f, or negative with the answer filled. */
+waits static int store_file(struct post *f, const struct form_part *part, int64_t size_max,
+			    struct response *res)
 {
-	struct file_body file = { { .next = file_next, .left = -1 }, f, 0 };
+	struct file_body file = { { .next = file_next, .left = -1 }, f, size_max };
 	struct response got;
 	const char *why;
-	int rc = check_file(f, res, &file.left);
-
-	if (rc < 0)
-		return rc;
 	AUTO(arena) a = arena_new();
 	struct request *put = make_put(a, f, part->filename);
+	int rc = add_headers(f, part, put, &why);
 
-	rc = add_headers(f, part, put, &why);
 	if (rc < 0) {
 		refuse(res, 400, why);
 		return rc;
@@ -356,6 +360,22 @@ waits static int store(struct post *f, const struct form_part *part, struct resp
 	f->status = got.status;
 	keep_cors(f, &got.headers);
 	return 0;
+}
+
+/* The same, if the form is good. */
+waits static int store(struct post *f, const struct form_part *part, struct response *res)
+{
+	int64_t size_max;
+	int rc = check_file(f, res, &size_max);
+
+	if (rc < 0)
+		return rc;
+	struct str account = proxy_request(f->req)->path.account;
+
+	rc = store_file(f, part, size_max, res);
+	key_uses_count(KEY_USE_FORMPOST, conf.count_accounts ? account : STR_NONE, f->key,
+		       rc < 0 ? res->status : f->status);
+	return rc;
 }
 
 /* ---- the form ---- */
@@ -432,7 +452,7 @@ waits static void translate(struct post *f, struct response *res)
 		f->message = S("no files to process");
 	}
 	/* Nobody is sent anywhere by a form that nobody signed. */
-	answer(f, res, f->fields[REDIRECT].n && is_signed(f));
+	answer(f, res, f->fields[REDIRECT].n && is_signed(f, &f->key));
 }
 
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)

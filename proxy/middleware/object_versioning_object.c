@@ -318,6 +318,9 @@ static void translate(const struct versioned *v, struct response *res)
 	struct timestamp ts;
 	char id[TIMESTAMP_SIZE];
 
+	/* Who may not read is not told that there are versions. */
+	if (res->status == 401 || res->status == 403)
+		return;
 	headers_set(&res->headers, VERSION_ID, S("null"));
 	if (is_version(v, location, &name) && version_name_split(name, &object, &ts)) {
 		timestamp_internal(ts, id);
@@ -408,6 +411,9 @@ waits static void delete_id(struct versioned *v, struct timestamp ts, struct res
 {
 	struct request *req = v->copy.req;
 	struct timestamp current;
+
+	if (versions_may_write(req, res) < 0)
+		return;
 	int rc = find_current(v, &current, res);
 
 	if (rc < 0)
@@ -445,12 +451,12 @@ waits static void restore(struct versioned *v, struct timestamp ts, struct respo
 			     .name = version_name(req->arena, v->object, ts) };
 	struct response got;
 
+	if (versions_may_write(req, res) < 0)
+		return;
 	if (has_body(req)) {
 		respond_text(res, 400, "PUT version-id requests require a zero byte body");
 		return;
 	}
-	if (versions_may_write(req, res) < 0)
-		return;
 	struct request *head =
 		versions_request(&v->copy, HTTP_HEAD, v->versions, w.name, S("symlink=get"));
 
@@ -513,6 +519,20 @@ waits static void get_id(struct versioned *v, struct timestamp ts, struct respon
 	}
 }
 
+/* 400, or the denial of one who may not know whether the container is versioned. */
+waits static void refuse_id(struct versioned *v, struct response *res, const char *why)
+{
+	struct request *req = v->copy.req;
+	struct proxy_request *p = proxy_request(req);
+	const struct container_info *info =
+		proxy_container_info(req, p->path.account, p->path.container);
+	bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD;
+
+	p->acl = reads ? info->read_acl : info->write_acl;
+	if (!p->authorize || p->authorize(p->authorize_arg, req, res) == 0)
+		respond_text(res, 400, "%s", why);
+}
+
 void versioned_object_id(struct versioned *v, struct str id, struct response *res)
 {
 	struct request *req = v->copy.req;
@@ -520,12 +540,12 @@ void versioned_object_id(struct versioned *v, struct str id, struct response *re
 	struct timestamp ts = { 0 };
 
 	if (req->method == HTTP_POST)
-		respond_text(res, 400, "POST to a specific version is not allowed");
+		refuse_id(v, res, "POST to a specific version is not allowed");
 	else if (!v->versions.n && !null)
-		respond_text(res, 400, "version-aware operations require that the container is "
-				       "versioned");
+		refuse_id(v, res,
+			  "version-aware operations require that the container is versioned");
 	else if ((!null || req->method == HTTP_PUT) && version_id_parse(id, &ts) < 0)
-		respond_text(res, 400, "Invalid version parameter");
+		refuse_id(v, res, "Invalid version parameter");
 	else if (req->method == HTTP_DELETE && null)
 		middleware_next(v->copy.mw, req, res);
 	else if (req->method == HTTP_DELETE)

@@ -2,6 +2,7 @@
  * does its work in the server's done hook: only there it is known when the last byte left. Swift:
  * common/middleware/proxy_logging.py */
 #include "lib/base/clock.h"
+#include "lib/base/encode.h"
 #include "lib/conf/conf.h"
 #include "lib/log/log.h"
 #include "lib/metrics/metrics.h"
@@ -58,23 +59,33 @@ static unsigned kind_index(const struct proxy_request *p)
 	return p->path.object.p ? 2 : p->path.container.p ? 1 : 0;
 }
 
-/* The target with the value of temp_url_sig cut, so that a log does not hold working links. */
-static struct str obscure(const struct request *req)
+static bool is_signature(struct str name)
 {
-	struct str target = req->target, name = S("temp_url_sig=");
-	ssize_t at = str_find(target, name);
+	return str_eq(name, S("temp_url_sig")) || str_eq(name, S("swiftinfo_sig"));
+}
 
-	if (at < 0)
-		return target;
-	size_t from = (size_t)at + name.n;
-	struct str value = str_skip(target, from), rest = value;
+/* A URL with the values of signatures cut, so that a log does not hold working links. */
+static struct str obscure(struct arena *a, struct str url)
+{
+	struct str rest = url, part;
+	CLEANUP(buf_done) struct buf b = BUF(64 * KIB);
+	const char *separator = "?";
+	size_t keep = (size_t)conf.reveal_sensitive_prefix;
 
-	value = str_cut(&rest, '&');
-	if (value.n <= (size_t)conf.reveal_sensitive_prefix)
-		return target;
-	return arena_printf(req->arena, "%.*s...%.*s",
-			    STR(str_head(target, from + (size_t)conf.reveal_sensitive_prefix)),
-			    STR(str_skip(target, from + value.n)));
+	if (str_find(url, S("sig")) < 0 && str_chr(url, '%') < 0)
+		return url;
+	buf_add_str(&b, str_cut(&rest, '?'));
+	while ((part = str_cut(&rest, '&')).p) {
+		struct str value = part, name = str_cut(&value, '=');
+		bool cut = value.n > keep && is_signature(query_decode(a, name));
+
+		buf_addf(&b, "%s%.*s", separator,
+			 STR(cut ? str_head(part, name.n + 1 + keep) : part));
+		if (cut)
+			buf_add_lit(&b, "...");
+		separator = "&";
+	}
+	return buf_failed(&b) ? STR_NONE : arena_str(a, buf_str(&b));
 }
 
 static struct str client_ip(const struct request *req)
@@ -87,21 +98,35 @@ static struct str client_ip(const struct request *req)
 	return forwarded.n ? str_trim(str_cut(&forwarded, ',')) : req->peer_ip;
 }
 
+static bool is_secret(struct str name)
+{
+	static const struct str names[] = {
+		STR_INIT("X-Auth-Token"),	 STR_INIT("X-Storage-Token"),
+		STR_INIT("X-Auth-Key"),		 STR_INIT("X-Storage-Pass"),
+		STR_INIT("X-Service-Token"),	 STR_INIT("X-Subject-Token"),
+		STR_INIT("X-Container-Sync-Key"), STR_INIT("X-Container-Sync-Auth"),
+		STR_INIT("Cookie"),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_ieq(name, names[i]))
+			return true;
+	return str_istarts(name, S("Authorization")) ||
+	       str_istarts(name, S("X-Account-Meta-Temp-Url-Key")) ||
+	       str_istarts(name, S("X-Container-Meta-Temp-Url-Key"));
+}
+
 static struct str all_headers(const struct request *req)
 {
 	CLEANUP(buf_done) struct buf b = BUF(32 * KIB);
 
 	for (unsigned i = 0; i < req->headers.n; i++) {
 		const struct header *h = &req->headers.v[i];
-		bool secret = str_ieq(h->name, S("X-Auth-Token")) ||
-			      str_ieq(h->name, S("X-Storage-Token")) ||
-			      str_ieq(h->name, S("X-Auth-Key")) ||
-			      str_ieq(h->name, S("X-Storage-Pass")) ||
-			      str_ieq(h->name, S("X-Service-Token")) ||
-			      str_istarts(h->name, S("Authorization"));
+		struct str value = is_secret(h->name) ? S("...") : h->value;
 
-		buf_addf(&b, "%s%.*s: %.*s", b.n ? "\n" : "", STR(h->name),
-			 STR(secret ? S("...") : h->value));
+		if (str_ieq(h->name, S("Referer")))
+			value = obscure(req->arena, value);
+		buf_addf(&b, "%s%.*s: %.*s", b.n ? "\n" : "", STR(h->name), STR(value));
 	}
 	return arena_str(req->arena, buf_str(&b));
 }
@@ -132,10 +157,10 @@ static void done(void *arg, struct request *req, struct response *res, int error
 		.client_ip = client_ip(req),
 		.remote_addr = req->peer_ip,
 		.method = req->method_name,
-		.path = obscure(req),
+		.path = obscure(req->arena, req->target),
 		.protocol = req->minor ? S("HTTP/1.1") : S("HTTP/1.0"),
 		.status = status,
-		.referer = headers_get_lit(&req->headers, "Referer"),
+		.referer = obscure(req->arena, headers_get_lit(&req->headers, "Referer")),
 		.user_agent = headers_get_lit(&req->headers, "User-Agent"),
 		.auth_token = headers_get_lit(&req->headers, "X-Auth-Token"),
 		.bytes_in = bytes_in,

@@ -64,7 +64,7 @@ enum { ISSUE_STEP_S = 3600 };
 static void unauthorized(struct response *res, struct str realm)
 {
 	respond_status(res, 401);
-	headers_setf(&res->headers, S("Www-Authenticate"), "Swift realm=\"%.*s\"", STR(realm));
+	proxy_add_realm(res, realm);
 }
 
 static struct str token_prefix(struct arena *a)
@@ -195,7 +195,7 @@ waits static void login(struct middleware *mw, struct request *req, struct respo
 	if (found && user.p)
 		give_token(mw, req, res, found);
 	else
-		unauthorized(res, account.n && user.p ? account : S("unknown"));
+		unauthorized(res, user.p ? account : STR_NONE);
 }
 
 static int denied(struct request *req, struct response *res)
@@ -205,7 +205,7 @@ static int denied(struct request *req, struct response *res)
 	if (p->groups.n)
 		respond_status(res, 403);
 	else
-		unauthorized(res, p->path.account.n ? p->path.account : S("unknown"));
+		unauthorized(res, p->path.account);
 	return -EACCES;
 }
 
@@ -239,7 +239,7 @@ static bool identify(struct middleware *mw, struct request *req, struct response
 		return true;
 	p->groups = groups_of_token(mw, req, p->token);
 	if (!p->groups.p) {
-		unauthorized(res, p->path.account.n ? p->path.account : S("unknown"));
+		unauthorized(res, p->path.account);
 		return false;
 	}
 	struct str rest = p->groups;

@@ -2,7 +2,9 @@
  * Swift: common/middleware/tempurl.py; docs/swift/tempurl.md */
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/metrics/metrics.h"
 #include "lib/swift/tempurl.h"
+#include "proxy/key_uses.h"
 #include "proxy/middleware/kinds.h"
 
 #include <jansson.h>
@@ -10,6 +12,7 @@
 struct tempurl_conf {
 	struct conf_list methods, incoming_remove_headers, incoming_allow_headers;
 	struct conf_list outgoing_remove_headers, outgoing_allow_headers, allowed_digests;
+	bool count_accounts;
 };
 
 static struct tempurl_conf conf;
@@ -26,6 +29,9 @@ static const struct conf_option options[] = {
 		 "Exceptions from outgoing_remove_headers."),
 	OPT_LIST(struct tempurl_conf, allowed_digests, "sha1 sha256 sha512",
 		 "Digests that signatures may use."),
+	OPT_BOOL(struct tempurl_conf, count_accounts, "yes",
+		 "Count uses of keys by account in /metrics (no: all accounts together, so that "
+		 "the page names none)."),
 	OPT_END,
 };
 static const struct conf_section section = {
@@ -36,13 +42,32 @@ static const struct conf_section section = {
 	.size = sizeof conf,
 };
 
-enum scope { SCOPE_NONE, SCOPE_ACCOUNT, SCOPE_CONTAINER };
+/* Why a link was refused. What depends on the account is one reason, so that the counts tell nobody
+ * which accounts have keys. */
+enum refusal { MALFORMED, EXPIRED, DIGEST, TARGET, ADDRESS, SIGNATURE };
+static const char *const refusals[] = { "malformed", "expired",   "digest", "target",
+					"address",   "signature", NULL };
+METRIC_COUNTER_BY(refused, "needletail_tempurl_refused_total",
+		  "Temporary URLs that were answered with 401, by what was wrong.", "reason",
+		  refusals);
+
+/* The parameters of a link, in the order of parameter_names. */
+enum parameter { SIG, EXPIRES, PREFIX, IP_RANGE, FILENAME, INLINE, PARAMETERS };
+static const struct str parameter_names[PARAMETERS] = {
+	[SIG] = STR_INIT("temp_url_sig"),
+	[EXPIRES] = STR_INIT("temp_url_expires"),
+	[PREFIX] = STR_INIT("temp_url_prefix"),
+	[IP_RANGE] = STR_INIT("temp_url_ip_range"),
+	[FILENAME] = STR_INIT("filename"),
+	[INLINE] = STR_INIT("inline"),
+};
 
 struct link {
+	struct str given[PARAMETERS];
 	struct tempurl_signature signature;
 	int64_t expires;
-	struct str prefix, ip_range, filename;
-	bool is_inline;
+	struct str prefix, ip_range;
+	struct key_used key;
 	struct str account, container;  /* what the key's scope allows; container absent: all */
 };
 
@@ -69,32 +94,46 @@ static void remove_listed(struct headers *h, const struct conf_list *remove,
 	h->n = kept;
 }
 
-static void refuse(struct response *res)
+static void refuse(const struct request *req, struct response *res, enum refusal why)
 {
+	metric_add_at(&refused, why, 1);
 	respond(res, 401, S("text/html; charset=UTF-8"), S("401 Unauthorized: Temp URL invalid\n"));
-	headers_set(&res->headers, S("Www-Authenticate"), S("Swift realm=\"unknown\""));
+	proxy_add_realm(res, proxy_request(req)->path.account);
+}
+
+/* As with Swift, of a parameter that stands there twice the first counts. */
+static void take_parameters(const struct request *req, struct link *l)
+{
+	struct str rest = req->query, name, value;
+
+	while (request_next_query(req->arena, &rest, &name, &value))
+		for (unsigned i = 0; i < PARAMETERS; i++)
+			if (!l->given[i].p && str_eq(name, parameter_names[i]))
+				l->given[i] = value;
 }
 
 /* The query's parameters: 1 when this is a temporary URL, 0 when not, negative when it is a bad
  * one. */
-static int link_parse(const struct request *req, struct link *l)
+static int link_parse(const struct request *req, struct link *l, enum refusal *ret_why)
 {
-	struct str sig = request_query_lit(req, "temp_url_sig");
-	struct str expires = request_query_lit(req, "temp_url_expires");
-
-	if (!sig.p && !expires.p)
+	if (str_find(req->query, S("temp")) < 0 && str_chr(req->query, '%') < 0)
 		return 0;
-	if (sig.n == 0 || expires.n == 0 || tempurl_expires_parse(expires, &l->expires) < 0 ||
-	    l->expires < clock_wall_s() || tempurl_signature_parse(sig, &l->signature) < 0)
+	take_parameters(req, l);
+	if (!l->given[SIG].p && !l->given[EXPIRES].p)
+		return 0;
+	*ret_why = MALFORMED;
+	if (tempurl_expires_parse(l->given[EXPIRES], &l->expires) < 0 ||
+	    tempurl_signature_parse(l->given[SIG], &l->signature) < 0)
 		return -EACCES;
+	*ret_why = EXPIRED;
+	if (l->expires <= clock_wall_s())
+		return -EACCES;
+	*ret_why = DIGEST;
 	if (!list_matches(&conf.allowed_digests, tempurl_digest_name(l->signature.digest)))
 		return -EACCES;
-	l->prefix = request_query_lit(req, "temp_url_prefix");
-	l->ip_range = request_query_lit(req, "temp_url_ip_range");
-	l->filename = request_query_lit(req, "filename");
-	l->is_inline = request_has_query(req, S("inline"));
-	if (l->ip_range.n == 0)
-		l->ip_range = STR_NONE;
+	l->prefix = l->given[PREFIX];
+	if (l->given[IP_RANGE].n)
+		l->ip_range = l->given[IP_RANGE];
 	return 1;
 }
 
@@ -124,18 +163,19 @@ static bool signed_with(const struct request *req, const struct link *l, struct 
 	return false;
 }
 
-static bool signed_with_any(const struct request *req, const struct link *l,
-			    const struct headers *meta, struct str path)
+/* The number of the key that it is signed with, or 0. */
+static unsigned signed_with_any(const struct request *req, const struct link *l,
+				const struct headers *meta, struct str path)
 {
 	static const struct str names[] = { STR_INIT("temp-url-key"), STR_INIT("temp-url-key-2") };
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
 		struct str key = headers_get(meta, names[i]);
 
 		if (key.n && signed_with(req, l, key, path))
-			return true;
+			return i + 1;
 	}
-	return false;
+	return 0;
 }
 
 /* A container itself is shown to who may see all of it, and only as a web site. */
@@ -145,28 +185,42 @@ static bool is_site(const struct request *req, const struct link *l)
 	       (req->method == HTTP_GET || req->method == HTTP_HEAD);
 }
 
-waits static enum scope link_check(struct request *req, const struct link *l)
+/* Whether the link is signed with a key of the account or container for this request. */
+waits static bool link_signed(struct request *req, struct link *l)
 {
 	const struct swift_path *p = &proxy_request(req)->path;
-
-	if (!list_matches(&conf.methods, req->method_name) || !str_eq(p->version, S("v1")) ||
-	    !p->container.n || (is_only_slashes(p->object) && !is_site(req, l)))
-		return SCOPE_NONE;
-	if (l->ip_range.p && !tempurl_ip_in_range(req->peer_ip, l->ip_range))
-		return SCOPE_NONE;
-	if (l->prefix.p && !str_starts(p->object, l->prefix))
-		return SCOPE_NONE;
 	struct str object = l->prefix.p ? l->prefix : p->object;
 	struct str path =
 		arena_printf(req->arena, "%s/v1/%.*s/%.*s/%.*s", l->prefix.p ? "prefix:" : "",
 			     STR(p->account), STR(p->container), STR(object));
 
-	if (signed_with_any(req, l, &proxy_account_info(req, p->account)->meta, path))
-		return SCOPE_ACCOUNT;
-	if (signed_with_any(req, l, &proxy_container_info(req, p->account, p->container)->meta,
-			    path))
-		return SCOPE_CONTAINER;
-	return SCOPE_NONE;
+	l->account = p->account;
+	l->key.number = signed_with_any(req, l, &proxy_account_info(req, p->account)->meta, path);
+	if (l->key.number)
+		return true;
+	l->key.scope = KEY_SCOPE_CONTAINER;
+	l->container = p->container;
+	l->key.number = signed_with_any(
+		req, l, &proxy_container_info(req, p->account, p->container)->meta, path);
+	return l->key.number != 0;
+}
+
+/* 0, or -EACCES with what is wrong. */
+waits static int link_check(struct request *req, struct link *l, enum refusal *ret_why)
+{
+	const struct swift_path *p = &proxy_request(req)->path;
+
+	*ret_why = TARGET;
+	if (proxy_request(req)->path_error || !list_matches(&conf.methods, req->method_name) ||
+	    !str_eq(p->version, S("v1")) || !p->container.n ||
+	    (is_only_slashes(p->object) && !is_site(req, l)) ||
+	    (l->prefix.p && !str_starts(p->object, l->prefix)))
+		return -EACCES;
+	*ret_why = ADDRESS;
+	if (l->ip_range.p && !tempurl_ip_in_range(req->peer_ip, l->ip_range))
+		return -EACCES;
+	*ret_why = SIGNATURE;
+	return link_signed(req, l) ? 0 : -EACCES;
 }
 
 /* Whether a request (this one, or a sub-request such as a copy's source) stays in the
@@ -224,18 +278,19 @@ static void decorate(const struct request *req, const struct link *l, struct res
 {
 	CLEANUP(buf_done) struct buf value = BUF(16 * KIB);
 	struct str stored = headers_get_lit(&res->headers, "Content-Disposition");
-	bool is_inline = l->is_inline || is_generated(res);
+	struct str filename = l->given[FILENAME];
+	bool is_inline = l->given[INLINE].p || is_generated(res);
 	char date[HTTP_DATE_SIZE];
 
 	remove_listed(&res->headers, &conf.outgoing_remove_headers, &conf.outgoing_allow_headers);
 	if ((req->method != HTTP_GET && req->method != HTTP_HEAD) || res->status / 100 != 2)
 		return;
-	if (is_inline && l->filename.n)
-		add_disposition(&value, "inline", l->filename);
+	if (is_inline && filename.n)
+		add_disposition(&value, "inline", filename);
 	else if (is_inline)
 		buf_add_lit(&value, "inline");
-	else if (l->filename.n)
-		add_disposition(&value, "attachment", l->filename);
+	else if (filename.n)
+		add_disposition(&value, "attachment", filename);
 	else if (stored.p)
 		buf_add_str(&value, stored);
 	else
@@ -245,27 +300,15 @@ static void decorate(const struct request *req, const struct link *l, struct res
 	headers_set(&res->headers, S("Expires"), str_from(date));
 }
 
-waits static void handle(struct middleware *mw, struct request *req, struct response *res)
+/* A request with a good signature. */
+waits static void follow(struct middleware *mw, struct request *req, struct response *res,
+			 struct link *l)
 {
 	struct proxy_request *p = proxy_request(req);
-	struct link *l = arena_zalloc(req->arena, sizeof *l);
-	int found = req->method == HTTP_OPTIONS ? 0 : link_parse(req, l);
 
-	if (found == 0) {
-		middleware_next(mw, req, res);
-		return;
-	}
-	enum scope scope = found < 0 ? SCOPE_NONE : link_check(req, l);
-
-	if (scope == SCOPE_NONE) {
-		refuse(res);
-		return;
-	}
 	if (has_pointer_headers(req, res))
 		return;
 	remove_listed(&req->headers, &conf.incoming_remove_headers, &conf.incoming_allow_headers);
-	l->account = p->path.account;
-	l->container = scope == SCOPE_CONTAINER ? p->path.container : STR_NONE;
 	p->authorize = authorize;
 	p->authorize_arg = l;
 	p->authorize_override = true;
@@ -275,10 +318,36 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	if (!p->path.object.p && res->status / 100 == 2 && !is_generated(res)) {
 		body_close(res->body);
 		response_init(res, req->arena);
-		refuse(res);
+		refuse(req, res, TARGET);
 		return;
 	}
 	decorate(req, l, res);
+}
+
+waits static void handle(struct middleware *mw, struct request *req, struct response *res)
+{
+	enum refusal why = MALFORMED;
+
+	if (!req->query.n || req->method == HTTP_OPTIONS) {
+		middleware_next(mw, req, res);
+		return;
+	}
+	struct link *l = arena_zalloc(req->arena, sizeof *l);
+	int rc = link_parse(req, l, &why);
+
+	if (rc == 0) {
+		middleware_next(mw, req, res);
+		return;
+	}
+	if (rc > 0)
+		rc = link_check(req, l, &why);
+	if (rc < 0) {
+		refuse(req, res, why);
+		return;
+	}
+	follow(mw, req, res, l);
+	key_uses_count(KEY_USE_TEMPURL, conf.count_accounts ? l->account : STR_NONE, l->key,
+		       res->status);
 }
 
 static json_t *list_json(const struct conf_list *list)

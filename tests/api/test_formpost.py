@@ -2,6 +2,7 @@
 import hashlib
 import hmac
 import http.client
+import re
 import time
 import urllib.parse
 import uuid
@@ -228,6 +229,27 @@ def test_attributes(place, anonymous):
     assert (res.headers["Content-Type"], res.headers["Content-Encoding"],
             res.headers["X-Delete-At"]) == ("text/x-own", "br", str(at))
     assert c.head(name + "/a-guess.html").headers["Content-Type"] == "text/html"
+
+
+def test_uses_are_counted(place, anonymous):
+    """Each file, by the key that the form is signed with."""
+    c, name = place
+    path = "%s/%s/counted-" % (c.account, name)
+
+    def counts():
+        page = anonymous.get("/metrics").text
+        return {(s, k, r): int(n) for s, k, r, n in re.findall(
+            r'^needletail_formpost_files_total\{account="AUTH_test",scope="(\w+)",key="(\d)",'
+            r'result="(\w+)"\} (\d+)$', page, re.M)}
+
+    before = counts()
+    assert post(anonymous, path, form(fields(path), FILES)).status == 201
+    assert post(anonymous, path, form(fields(path, key=CONTAINER_KEY), FILES[:1])).status == 201
+    assert post(anonymous, path, form(fields(path, key="second", size=1), FILES)).status == 400
+    assert post(anonymous, path, form(fields(path, key="wrong"), FILES)).status == 401
+    after = counts()
+    assert {k: after[k] - before.get(k, 0) for k in after if after[k] != before.get(k, 0)} == {
+        ("account", "1", "ok"): 2, ("container", "1", "ok"): 1, ("account", "2", "client_error"): 1}
 
 
 def test_failing_put_is_passed_on(place, anonymous):

@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import subprocess
 import time
 import uuid
@@ -200,6 +201,61 @@ def test_scope_of_copies(place, anonymous, cluster):
     assert res.status == 401
     assert c.head(name + "/stolen").status == 404
     c.empty(other)
+
+
+def uses(anonymous, metric, account="AUTH_test"):
+    """(scope, key, result) -> how often, and the page."""
+    page = anonymous.get("/metrics").text
+    found = re.findall(r'^%s\{account="%s",scope="(\w+)",key="(\d)",result="(\w+)"\} (\d+)$' % (
+        metric, account), page, re.M)
+    return {tuple(f[:3]): int(f[3]) for f in found}, page
+
+
+def test_uses_are_counted(place, anonymous):
+    """By account, scope and number of the key and by result; the key itself is nowhere."""
+    c, name = place
+    t = soon()
+    before, _ = uses(anonymous, "needletail_tempurl_requests_total")
+    missing = target(c, name, "not there")
+    for key, times in ((KEY, 3), ("second", 2), (CONTAINER_KEY, 4)):
+        for _ in range(times):
+            sig = sign("GET", target(c, name), t, key=key).hexdigest()
+            assert anonymous.get(url(c, name), query=query(sig, t)).status == 200
+            anonymous.close()       # whichever worker is asked
+    sig = sign("GET", missing, t, key="second").hexdigest()
+    assert anonymous.get(missing.replace(" ", "%20"), query=query(sig, t)).status == 404
+    assert anonymous.get(url(c, name), query=query(sig, t)).status == 401
+    after, page = uses(anonymous, "needletail_tempurl_requests_total")
+    more = {k: after[k] - before.get(k, 0) for k in after if after[k] != before.get(k, 0)}
+    assert more == {("account", "1", "ok"): 3, ("account", "2", "ok"): 2,
+                    ("account", "2", "client_error"): 1, ("container", "1", "ok"): 4}
+    for key in KEY, CONTAINER_KEY, sig:
+        assert key not in page
+    refused = dict(re.findall(r'^needletail_tempurl_refused_total\{reason="(\w+)"\} (\d+)$', page,
+                              re.M))
+    assert set(refused) == {"malformed", "expired", "digest", "target", "address", "signature"}
+    assert int(refused["signature"]) >= 1
+
+
+def test_refusals_by_reason(place, anonymous):
+    c, name = place
+    t, late = soon(), int(time.time()) - 5
+
+    def refused():
+        page = anonymous.get("/metrics").text
+        return {k: int(v) for k, v in re.findall(
+            r'^needletail_tempurl_refused_total\{reason="(\w+)"\} (\d+)$', page, re.M)}
+
+    good = sign("GET", target(c, name), t).hexdigest()
+    ip = sign("GET", target(c, name), t, ip="10.0.0.0/8").hexdigest()
+    for reason, q in (("malformed", query(good[:-1], t)), ("malformed", {"temp_url_sig": good}),
+                      ("expired", query(good, late)), ("signature", query(good, t + 1)),
+                      ("target", query(good, t, temp_url_prefix="x")),
+                      ("address", query(ip, t, temp_url_ip_range="10.0.0.0/8"))):
+        before = refused()
+        assert anonymous.get(url(c, name), query=q).status == 401
+        after = refused()
+        assert {k for k in after if after[k] != before[k]} == {reason}, q
 
 
 def test_signature_is_not_logged(place, anonymous, cluster):

@@ -70,6 +70,34 @@ static void changed(void **state)
 	assert_int_equal(seal_open(&k, S("p"), buf_str(&sealed), &opened), 0);
 }
 
+/* Content of each length, so that the text ends at each place in a group of four. */
+static void one_text(void **state)
+{
+	struct seal_keys k = { 0 };
+
+	(void)state;
+	seal_keys_add(&k, S("secret"));
+	for (size_t n = 0; n < 6; n++) {
+		CLEANUP(buf_done) struct buf other = BUF(KIB);
+
+		buf_clear(&sealed);
+		seal_make(&k, S("p"), str_head(S("content"), n), &sealed);
+		assert_int_equal(seal_open(&k, S("p"), buf_str(&sealed), &opened), 0);
+		for (int c = 1; c < 256; c++) {
+			buf_clear(&other);
+			buf_add_str(&other, buf_str(&sealed));
+			other.p[other.n - 1] = (char)c;
+			assert_int_equal(seal_open(&k, S("p"), buf_str(&other), &opened) == 0,
+					 str_eq(buf_str(&other), buf_str(&sealed)));
+		}
+		for (int i = 0; i < 3; i++) {
+			buf_add_char(&sealed, '=');
+			assert_int_equal(seal_open(&k, S("p"), buf_str(&sealed), &opened),
+					 -EBADMSG);
+		}
+	}
+}
+
 static void replaced_key(void **state)
 {
 	struct seal_keys old = { .n = 0 }, both = { .n = 0 }, new = { .n = 0 };
@@ -91,7 +119,7 @@ static void replaced_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip), cmocka_unit_test(changed),
+		cmocka_unit_test(round_trip), cmocka_unit_test(changed), cmocka_unit_test(one_text),
 		cmocka_unit_test(replaced_key),
 	};
 

@@ -41,11 +41,32 @@ static void query(void **state)
 	assert_false(request_has_query(&req, S("a")));
 }
 
+static void each_parameter(void **state)
+{
+	static const char *const want[][2] = {
+		{ "a", "1" }, { "flag", "" }, { "a", "x y" }, { "", "z" }, { "b", "c=d" }
+	};
+	AUTO(arena) a = arena_new();
+	struct str rest = S("a=1&&flag&%61=x+y&=z&b=c=d&"), name, value;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		assert_true(request_next_query(a, &rest, &name, &value));
+		assert_true(str_eq(name, str_from(want[i][0])));
+		assert_true(str_eq(value, str_from(want[i][1])));
+		assert_non_null(value.p);
+	}
+	assert_false(request_next_query(a, &rest, &name, &value));
+	rest = STR_NONE;
+	assert_false(request_next_query(a, &rest, &name, &value));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(methods),
 		cmocka_unit_test(query),
+		cmocka_unit_test(each_parameter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,11 @@ static void groups(void **state)
 	assert_true(acl_group_allowed(a, S("test%3Atester3"), S("test,test:tester3")));
 	assert_false(acl_group_allowed(a, S(".r:test"), S("test")));
 	assert_false(acl_group_allowed(a, S("*:*"), S("test,test:tester")));
+	assert_true(acl_name_allowed(a, S("x,test2%3Atester2"), S("test2:tester2")));
+	assert_false(acl_name_allowed(a, S("test2:tester2"), S("x,test2:tester2")));
+	assert_false(acl_name_allowed(a, S("test2:tester2"), S("test2:tester2,y")));
+	assert_true(acl_name_allowed(a, S("a%2Cb:c"), S("a,b:c")));
+	assert_false(acl_name_allowed(a, S(".r:*"), S(".r:*")));
 	assert_true(acl_has(S(".r:*,.rlistings"), S(".rlistings")));
 	assert_false(acl_has(S(".r:*,.rlistingsx"), S(".rlistings")));
 }

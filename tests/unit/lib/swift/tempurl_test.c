@@ -53,7 +53,11 @@ static void bad_forms(void **state)
 {
 	static const char *const bad[] = {
 		"",          "abc",         "md5:AAAA", "sha1:",
-		"sha1:!!!!", "sha256:AAAA", ":",        "zz720a7e11f9f2c7b0fe46039811229c1c7a9cb4"
+		"sha1:!!!!", "sha256:AAAA", ":",        "zz720a7e11f9f2c7b0fe46039811229c1c7a9cb4",
+		"DA720A7E11F9F2C7B0FE46039811229C1C7A9CB4",
+		"da720a7e11f9f2c7b0fe46039811229c1c7a9cB4",
+		"da720a7e11f9f2c7b0fe46039811229c1c7a9cb4 ",
+		"da720a7e11f9f2c7b0fe46039811229c1c7a9cb400"
 	};
 	struct tempurl_signature s;
 
