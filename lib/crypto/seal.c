@@ -7,6 +7,20 @@
 
 enum { NONCE = 12, TAG = 16, VERSION = 1, SEALED_MAX = 16 * KIB };
 
+/* Fetched once: EVP_aes_256_gcm() would look the implementation up at each use (OpenSSL 3). */
+static const EVP_CIPHER *cipher(void)
+{
+	static EVP_CIPHER *fetched;
+	EVP_CIPHER *known = __atomic_load_n(&fetched, __ATOMIC_ACQUIRE);
+
+	if (!known) {
+		known = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+		assert(known);
+		__atomic_store_n(&fetched, known, __ATOMIC_RELEASE);
+	}
+	return known;
+}
+
 void seal_keys_add(struct seal_keys *k, struct str secret)
 {
 	assert(k->n < SEAL_KEYS_MAX);
@@ -40,7 +54,7 @@ void seal_make(const struct seal_keys *k, struct str purpose, struct str content
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
 	assert(out && ctx);
-	if (EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, k->key[0], nonce) != 1 ||
+	if (EVP_EncryptInit_ex(ctx, cipher(), NULL, k->key[0], nonce) != 1 ||
 	    EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose.p, (int)purpose.n) !=
 		    1 ||
 	    EVP_EncryptUpdate(ctx, out, &n, (const unsigned char *)content.p, (int)content.n) !=
@@ -69,7 +83,7 @@ static int open_with(const unsigned char *key, struct str purpose, struct str ra
 
 	assert(ctx);
 	bool good =
-		out && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+		out && EVP_DecryptInit_ex(ctx, cipher(), NULL, key, nonce) == 1 &&
 		EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose.p,
 				  (int)purpose.n) == 1 &&
 		EVP_DecryptUpdate(ctx, out, &n, body, len) == 1 &&
