@@ -2,6 +2,7 @@
 #include "lib/conf/conf.h"
 #include "lib/base/clock.h"
 #include "proxy/identity/token.h"
+#include "proxy/identity/token_cache.h"
 
 struct token_conf {
 	struct conf_list token_keys;
@@ -30,8 +31,6 @@ const struct conf_section token_section = {
 	.into = &conf,
 	.size = sizeof conf,
 };
-
-enum { TOKEN_MAX = 4 * KIB };
 
 const struct seal_keys *token_keys_get(struct proxy *p)
 {
@@ -66,14 +65,13 @@ struct str token_make(struct arena *a, const struct seal_keys *k, struct str pre
 int token_open(struct arena *a, const struct seal_keys *k, struct str prefix, struct str kind,
 	       struct str text, struct token *ret)
 {
-	CLEANUP(buf_done) struct buf content = BUF(TOKEN_MAX);
+	struct str rest;
 
 	if (!str_starts(text, prefix) || text.n > TOKEN_MAX)
 		return -EBADMSG;
-	int rc = seal_open(k, kind, str_skip(text, prefix.n), &content);
+	int rc = token_unseal(a, k, kind, str_skip(text, prefix.n), &rest);
 	if (rc < 0)
 		return rc;
-	struct str rest = arena_str(a, buf_str(&content));
 	struct token t = { 0 };
 
 	if (str_to_i64(str_cut(&rest, '|'), &t.expires) < 0)
