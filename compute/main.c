@@ -63,10 +63,26 @@ static void name_host(void)
 	self.compute.host = self.host;
 }
 
-static int make_client(struct fault *why)
+struct loading {
+	struct fault *why;
+	int rc;
+};
+
+static void load_certificates(void *arg)
+{
+	struct loading *l = arg;
+
+	l->rc = tls_client_new(compute_conf.ca_file, &self.tls, l->why);
+}
+
+/* The system's certificates take a tenth of a second to load. */
+waits static int make_client(struct fault *why)
 {
 	struct http_client_options o = http_client_options_default;
-	int rc = tls_client_new(compute_conf.ca_file, &self.tls, why);
+	struct loading loading = { .why = why };
+
+	task_run_blocking("certificates", load_certificates, &loading);
+	int rc = loading.rc;
 
 	o.connect_timeout_ms = 5000;
 	o.response_timeout_ms = o.write_timeout_ms = compute_conf.store_timeout;

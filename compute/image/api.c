@@ -1,5 +1,6 @@
 /* The routes of the image service, its errors and its versions. */
 #include "compute/image/image.h"
+#include "compute/image/metadef.h"
 #include "lib/base/encode.h"
 
 /* ---- errors ---- */
@@ -71,6 +72,11 @@ static const struct api_route routes[] = {
 	{ HTTP_GET, "/v2/images/{id}", image_show, 0 },
 	{ HTTP_PATCH, "/v2/images/{id}", image_update, API_MEMBER },
 	{ HTTP_DELETE, "/v2/images/{id}", image_delete, API_MEMBER },
+	{ HTTP_PUT, "/v2/images/{id}/file", image_upload, API_MEMBER },
+	{ HTTP_GET, "/v2/images/{id}/file", image_download, 0 },
+	{ HTTP_PUT, "/v2/images/{id}/stage", image_stage, API_MEMBER },
+	{ HTTP_POST, "/v2/images/{id}/import", image_import, API_MEMBER },
+	{ HTTP_GET, "/v2/images/{id}/tasks", image_tasks, 0 },
 	{ HTTP_POST, "/v2/images/{id}/actions/deactivate", image_deactivate, API_MEMBER },
 	{ HTTP_POST, "/v2/images/{id}/actions/reactivate", image_reactivate, API_MEMBER },
 	{ HTTP_PUT, "/v2/images/{id}/tags/{tag}", image_tag_add, API_MEMBER },
@@ -80,6 +86,30 @@ static const struct api_route routes[] = {
 	{ HTTP_GET, "/v2/images/{id}/members/{member}", image_member_show, 0 },
 	{ HTTP_PUT, "/v2/images/{id}/members/{member}", image_member_update, API_MEMBER },
 	{ HTTP_DELETE, "/v2/images/{id}/members/{member}", image_member_remove, API_MEMBER },
+	{ HTTP_GET, "/v2/tasks", tasks_list, API_ADMIN },
+	{ HTTP_GET, "/v2/tasks/{id}", task_show, API_ADMIN },
+	{ HTTP_GET, "/v2/info/import", image_info_import, 0 },
+	{ HTTP_GET, "/v2/info/stores", image_info_stores, 0 },
+	{ HTTP_GET, "/v2/info/usage", image_info_usage, 0 },
+	{ HTTP_GET, "/v2/schemas/{name}", image_schema, 0 },
+	{ HTTP_GET, "/v2/schemas/metadefs/{name}", image_metadef_schema, 0 },
+	{ HTTP_GET, "/v2/metadefs/resource_types", metadef_resource_types, 0 },
+	{ HTTP_GET, "/v2/metadefs/namespaces", metadef_namespaces, 0 },
+	{ HTTP_POST, "/v2/metadefs/namespaces", metadef_namespace_create, API_ADMIN },
+	{ HTTP_GET, "/v2/metadefs/namespaces/{ns}", metadef_namespace_show, 0 },
+	{ HTTP_PUT, "/v2/metadefs/namespaces/{ns}", metadef_namespace_update, API_ADMIN },
+	{ HTTP_DELETE, "/v2/metadefs/namespaces/{ns}", metadef_namespace_delete, API_ADMIN },
+	{ HTTP_GET, "/v2/metadefs/namespaces/{ns}/{items}", metadef_items, 0 },
+	{ HTTP_POST, "/v2/metadefs/namespaces/{ns}/{items}", metadef_items_add, API_ADMIN },
+	{ HTTP_PUT, "/v2/metadefs/namespaces/{ns}/{items}", metadef_items_add, API_ADMIN },
+	{ HTTP_DELETE, "/v2/metadefs/namespaces/{ns}/{items}", metadef_items_clear, API_ADMIN },
+	{ HTTP_GET, "/v2/metadefs/namespaces/{ns}/{items}/{name}", metadef_item_show, 0 },
+	{ HTTP_POST, "/v2/metadefs/namespaces/{ns}/{items}/{name}", metadef_item_create,
+	  API_ADMIN },
+	{ HTTP_PUT, "/v2/metadefs/namespaces/{ns}/{items}/{name}", metadef_item_update,
+	  API_ADMIN },
+	{ HTTP_DELETE, "/v2/metadefs/namespaces/{ns}/{items}/{name}", metadef_item_delete,
+	  API_ADMIN },
 	{ .path = NULL },
 };
 

@@ -1,6 +1,7 @@
 /* Looks now and then for what deletions and uploads have left behind. */
 #include "compute/image/sweep.h"
 #include "compute/image/data.h"
+#include "compute/image/task.h"
 #include "lib/base/clock.h"
 #include "lib/log/log.h"
 
@@ -39,7 +40,7 @@ waits static int sweep(struct image_state *s, bool first)
 	for (size_t i = 0; i < all.n && rc == 0; i++)
 		if (is_left(s, all.v[i].doc, first))
 			rc = sweep_one(s, &all.v[i]);
-	return rc;
+	return rc < 0 ? rc : tasks_expire(s);
 }
 
 void image_sweep(void *arg)

@@ -19,7 +19,7 @@ def compute_cluster(tmp_path_factory):
 
 @pytest.fixture
 def make_compute(make_cluster, tmp_path):
-    """make_compute(image=…, compute=…): a cluster of the test's own, with lines for the sections."""
+    """make_compute(image=…, compute=…): a cluster of its own, with lines for the sections."""
     def make(**kw):
         path = tmp_path / ("compute-%s.conf" % os.urandom(4).hex())
         path.write_text(conf_text(**kw))
