@@ -21,8 +21,8 @@ void direct_done(struct direct *d);
 /* Which of them this device is, or -1. */
 int direct_own_place(const struct direct *d);
 /* Adds X-Container-Host, -Device and -Partition (kind "Container"; or "Account") for the i-th
- * device of `to`, so that it tells the listing in `rows`: each of these is told by one, and one may
- * have to tell several (proxy/controllers/obj.py _generate_request_headers). */
+ * device of `to`, so that it tells the listing in `rows`: each of these is told by one, and one
+ * may have to tell several (proxy/controllers/obj.py _generate_request_headers). */
 void direct_add_rows(const struct direct *to, unsigned i, const struct direct *rows,
 		     const char *kind, struct headers *h);
 /* Sends a request without a body to the i-th: the status or negative. query may be absent,

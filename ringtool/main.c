@@ -36,6 +36,7 @@ static const struct command *const commands[] = {
 	&command_nodes,
 	&command_compose,
 	&command_simulate,
+	&command_explain,
 };
 
 static const struct command *command_find(const char *name)

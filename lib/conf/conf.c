@@ -47,7 +47,7 @@ static struct kept {
 
 const char *const conf_storage_sections[] = {
 	"objectd", "device", "updater", "replicator", "auditor",
-	"expirer", "reaper", "compute",
+	"expirer", "reaper", "reconciler", "compute",
 	"image", "server", "scheduler", "machine", "network", NULL,
 };
 

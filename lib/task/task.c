@@ -653,6 +653,21 @@ void tasks_stop(void)
 	memset(&S_, 0, sizeof S_);
 }
 
+void tasks_run(task_fn *fn, void *arg)
+{
+	uv_loop_t loop;
+	int rc = uv_loop_init(&loop);
+
+	assert(rc == 0);
+	tasks_start(&loop);
+	task_spawn(NULL, "main", fn, arg);
+	while (S_.live)
+		uv_run(&loop, UV_RUN_DEFAULT);
+	tasks_stop();
+	rc = uv_loop_close(&loop);
+	assert(rc == 0);
+}
+
 void tasks_dump(int fd)
 {
 	if (!S_.loop)

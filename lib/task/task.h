@@ -38,6 +38,9 @@ void tasks_start(uv_loop_t *loop);
 /* After the last task ended: closes what tasks_start opened and runs the loop until that
  * is done. */
 void tasks_stop(void);
+/* Runs fn(arg) as a task on a loop of its own until it and all others have ended: for programs
+ * that are no servers. */
+void tasks_run(task_fn *fn, void *arg);
 /* Tasks alive now. */
 unsigned tasks_live(void);
 /* The loop that tasks_start was given. */

@@ -33,7 +33,7 @@ extern const struct command command_show, command_create, command_add, command_r
 	command_pretend_min_part_hours_passed, command_write_ring, command_write_builder,
 	command_version, command_prepare_increase_partition_power, command_increase_partition_power,
 	command_cancel_increase_partition_power, command_finish_increase_partition_power,
-	command_nodes, command_simulate, command_compose;
+	command_nodes, command_simulate, command_compose, command_explain;
 
 /* Prints a command's usage: for wrong arguments. Returns EXIT_ERROR. */
 int command_usage(const struct command *c);

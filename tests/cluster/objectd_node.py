@@ -295,6 +295,15 @@ class Device:
         res = self.request("GET", "", raw_path="/recon/async")
         return json.loads(res.body)["async_pending"]
 
+    def answers(self):
+        return Objectd._answers(self.port)
+
+    def metric(self, name):
+        """The sum of a metric over its labels, of this device."""
+        page = self.request("GET", "", raw_path="/metrics").body.decode()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines()
+                   if line.startswith(name + "{") and 'device="%s"' % self.name in line)
+
     def recon(self, what):
         import json
         res = self.request("GET", "", raw_path="/recon/" + what)
