@@ -6,6 +6,7 @@
 #include "lib/log/log.h"
 #include "lib/net/tls.h"
 #include "proxy/backend/backend.h"
+#include "proxy/identity/authtoken.h"
 #include "proxy/identity/store.h"
 #include "proxy/info.h"
 #include "proxy/key_uses.h"
@@ -29,6 +30,7 @@ static void add_conf(struct conf_spec *spec)
 	spec->foreign = conf_storage_sections;
 	conf_add(spec, &proxy_conf_section);
 	conf_add(spec, &token_section);
+	conf_add(spec, &authtoken_section);
 	cluster_add_conf(spec);
 	pipeline_add_conf(spec);
 }
@@ -275,6 +277,10 @@ waits static int worker_reload(struct daemon *d, struct fault *why)
 		rc = cluster_configure(&self.cluster, conf->ring_dir, conf->swift_conf, why);
 	if (rc == 0)
 		rc = cluster_refresh_rings(&self.cluster, why);
+	if (rc >= 0)
+		rc = pipeline_reload(&self.proxy, why);
+	if (rc >= 0)
+		identity_reload();
 	if (rc >= 0 && self.tls) {
 		task_run_blocking("certificate", reload_tls, &rc);
 		if (rc < 0)

@@ -114,6 +114,16 @@ void pipeline_stop(struct proxy *p)
 	p->pipeline = NULL;
 }
 
+int pipeline_reload(struct proxy *p, struct fault *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc >= 0 && p->pipeline[i].kind; i++)
+		if (p->pipeline[i].kind->reload)
+			rc = p->pipeline[i].kind->reload(&p->pipeline[i], why);
+	return rc;
+}
+
 void pipeline_handle(struct proxy *p, struct request *req, struct response *res)
 {
 	p->pipeline->kind->handle(p->pipeline, req, res);

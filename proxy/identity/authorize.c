@@ -4,17 +4,8 @@
 #include "lib/swift/acl.h"
 #include "proxy/identity/identity.h"
 
-struct keystone_caller {
-	struct str project, project_name, user, user_name;
-	json_t *roles;                  /* until the request's end: see names */
-	struct str names;               /* of the roles, comma-separated, lower case */
-	struct str service_names;       /* of the X-Service-Token's */
-	bool names_in_acls;             /* user and project are of the default domain */
-};
-
-static struct str role_names(struct arena *a, const struct identity *id, const struct session *s)
+struct str keystone_role_names(struct arena *a, const json_t *roles)
 {
-	AUTO(json_text) roles = session_roles(id, s);
 	CLEANUP(buf_done) struct buf b = BUF(64 * KIB);
 	size_t i;
 	json_t *role;
@@ -25,6 +16,13 @@ static struct str role_names(struct arena *a, const struct identity *id, const s
 		if (b.p[at] >= 'A' && b.p[at] <= 'Z')
 			b.p[at] += 'a' - 'A';
 	return arena_str(a, buf_str(&b));
+}
+
+static struct str role_names(struct arena *a, const struct identity *id, const struct session *s)
+{
+	AUTO(json_text) roles = session_roles(id, s);
+
+	return keystone_role_names(a, roles);
 }
 
 static bool has_role(struct str names, struct str role)
@@ -50,18 +48,27 @@ static struct str prefix_of(struct str account)
 	return STR_NONE;
 }
 
+static bool has_one_of(struct str names, const struct conf_list *roles)
+{
+	for (unsigned i = 0; i < roles->count; i++)
+		if (has_role(names, roles->items[i]))
+			return true;
+	return false;
+}
+
+static bool owns(const struct keystone_caller *k, struct str account)
+{
+	struct str prefix = prefix_of(account);
+
+	return prefix.p && k->project.n && str_eq(str_skip(account, prefix.n + 1), k->project);
+}
+
 static bool is_operator(const struct keystone_caller *k, struct str account)
 {
 	struct str prefix = prefix_of(account);
-	const struct conf_list *roles = &identity_conf.operator_roles;
 	const struct conf_pairs *services = &identity_conf.service_roles;
-	bool is = false;
+	bool is = owns(k, account) && has_one_of(k->names, &identity_conf.operator_roles);
 
-	if (!prefix.p || !k->project.n ||
-	    !str_eq(str_skip(account, prefix.n + 1), k->project))
-		return false;
-	for (unsigned i = 0; i < roles->count; i++)
-		is |= has_role(k->names, roles->items[i]);
 	for (unsigned i = 0; i < services->count; i++) {
 		struct str of = str_skip(services->items[i].key, sizeof "service_roles_" - 1);
 
@@ -111,6 +118,7 @@ static bool allowed(const struct keystone_caller *k, struct request *req)
 {
 	struct proxy_request *p = proxy_request(req);
 	struct str account = p->path.account;
+	bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD;
 
 	if (req->method == HTTP_OPTIONS)
 		return true;
@@ -119,6 +127,10 @@ static bool allowed(const struct keystone_caller *k, struct request *req)
 		p->swift_owner = p->reseller_request = true;
 		return true;
 	}
+	/* A system reader who writes may still have another right to. */
+	if (reads && prefix_of(account).p &&
+	    has_one_of(k->names, &identity_conf.system_reader_roles))
+		return true;
 	if (!p->path.container.p && req->method == HTTP_DELETE)
 		return false;
 	if (p->acl.n && (crosses(req->arena, k, p->acl) || referrer_allows(req, p->acl)))
@@ -127,11 +139,11 @@ static bool allowed(const struct keystone_caller *k, struct request *req)
 		p->swift_owner = true;
 		return true;
 	}
+	if (reads && owns(k, account) &&
+	    has_one_of(k->names, &identity_conf.project_reader_roles))
+		return true;
 	/* A role's name in an ACL is meant for those of the same project. */
-	struct str prefix = prefix_of(account);
-
-	return p->acl.n && prefix.p && str_eq(str_skip(account, prefix.n + 1), k->project) &&
-	       role_in_acl(req->arena, k->names, p->acl);
+	return p->acl.n && owns(k, account) && role_in_acl(req->arena, k->names, p->acl);
 }
 
 static int authorize(void *arg, struct request *req, struct response *res)
@@ -151,13 +163,22 @@ static struct str name_of(const struct identity *id, struct arena *a, enum recor
 	return doc ? arena_str(a, json_str(doc, "name")) : STR_NONE;
 }
 
-void identity_authorize(struct identity *id, struct request *req, const struct session *s)
+void keystone_authorize(struct request *req, struct keystone_caller *k)
 {
 	struct proxy_request *p = proxy_request(req);
+
+	p->user_id = k->user;
+	p->reseller_request = has_role(k->names, str_from(identity_conf.reseller_admin_role));
+	p->authorize = authorize;
+	p->authorize_arg = k;
+	p->identified = true;
+}
+
+void identity_authorize(struct identity *id, struct request *req, const struct session *s,
+			const struct session *service)
+{
 	struct arena *a = req->arena;
 	struct keystone_caller *k = arena_zalloc(a, sizeof *k);
-	struct str service = headers_get_lit(&req->headers, "X-Service-Token");
-	struct session other;
 
 	k->names_in_acls = true;
 	k->user = s->user;
@@ -167,11 +188,7 @@ void identity_authorize(struct identity *id, struct request *req, const struct s
 		k->project_name =
 			name_of(id, a, RECORD_PROJECT, k->project, &k->names_in_acls);
 	k->names = role_names(a, id, s);
-	if (service.n && session_is_token(service) && session_open(id, a, service, &other) == 0)
-		k->service_names = role_names(a, id, &other);
-	p->user_id = k->user;
-	p->reseller_request = has_role(k->names, str_from(identity_conf.reseller_admin_role));
-	p->authorize = authorize;
-	p->authorize_arg = k;
-	p->identified = true;
+	if (service)
+		k->service_names = role_names(a, id, service);
+	keystone_authorize(req, k);
 }

@@ -93,7 +93,8 @@ json_t *ident_catalog(const struct ident_call *c, struct str project)
 
 			if (str_eq(json_str(endpoint, "service_id"), json_str(service, "id")) &&
 			    !json_is_false(json_object_get(endpoint, "enabled")) &&
-			    (project.p || !needs_project))
+			    (project.p || !needs_project) &&
+			    (!project.p || ident_endpoint_shown(c->id, project, endpoint)))
 				json_array_append_new(list, endpoint_view(c, endpoint, project));
 		}
 		if (json_is_false(json_object_get(service, "enabled")) ||

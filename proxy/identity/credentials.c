@@ -110,7 +110,27 @@ waits static void create(struct ident_call *c, struct str user)
 
 	if (!secret.n)
 		secret = new_secret(a);
-	struct str hash = password_hash(a, secret);
+	json_t *rules = NULL;
+	const json_t *asked = json_object_get(given, "access_rules");
+	int rc = asked ? access_rules_make(c, user, asked, &rules) : 0;
+
+	if (rc < 0) {
+		json_decref(until);
+		json_decref(roles);
+		ident_error(c, rc == -EINVAL ? 400 : 503, "Invalid input for field "
+							  "'access_rules'.");
+		return;
+	}
+	struct str hash = STR_NONE;
+
+	rc = password_hash(a, secret, &hash);
+	if (rc < 0) {
+		json_decref(until);
+		json_decref(roles);
+		json_decref(rules);
+		ident_refused(c, rc);
+		return;
+	}
 	AUTO(json_text) doc = json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:n, s:b, s:o, s:o}", "id", json_of(id), "name",
 		json_of(json_str(given, "name")), "description", json_of(about), "user_id",
@@ -118,6 +138,8 @@ waits static void create(struct ident_call *c, struct str user)
 		"system", "unrestricted", json_is_true(json_object_get(given, "unrestricted")),
 		"expires_at", until, "_secret", json_of(hash));
 
+	if (rules)
+		json_object_set_new(doc, "access_rules", rules);
 	if (store_write(c->id, RECORD_CREDENTIAL, id, json_incref(doc)) < 0) {
 		ident_error(c, 503, "The application credential could not be stored now.");
 		return;
@@ -170,10 +192,11 @@ bool ident_credentials(struct ident_call *c)
 	if ((c->parts != 3 && c->parts != 4) || !str_eq(c->part[0], S("users")) ||
 	    !str_eq(c->part[2], S("application_credentials")))
 		return false;
-	/* A restricted one cannot make others of its kind. */
+	/* A restricted one cannot make others of its kind, nor can what a trust lends. */
 	const json_t *by = records_get(c->id->records, RECORD_CREDENTIAL, c->session.credential);
-	bool restricted = c->session.credential.n &&
-			  !json_is_true(json_object_get(by, "unrestricted"));
+	bool restricted = c->session.trust.n ||
+			  (c->session.credential.n &&
+			   !json_is_true(json_object_get(by, "unrestricted")));
 	bool own = str_eq(user, c->session.user);
 	bool changes = m != HTTP_GET && m != HTTP_HEAD;
 

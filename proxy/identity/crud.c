@@ -10,20 +10,31 @@ static bool forbidden(struct ident_call *c)
 	return false;
 }
 
-/* Admins see all; everybody sees himself, his project, its domain, and the regions. */
-static bool may_see(struct ident_call *c, const struct resource *r, struct str key)
+/* A user's own: his credentials. */
+static bool is_own(const struct ident_call *c, const struct resource *r, const json_t *doc)
+{
+	return r->kind == RECORD_SECRET && str_eq(json_str(doc, "user_id"), c->session.user) &&
+	       !c->session.trust.n && !c->session.credential.n;
+}
+
+/* Admins see all; everybody sees himself, his project, its domain, the regions and limits. */
+static bool may_see(struct ident_call *c, const struct resource *r, struct str key,
+		    const json_t *doc)
 {
 	const struct session *s = &c->session;
 	const json_t *user = records_get(c->id->records, RECORD_USER, s->user);
 
-	return c->admin || r->kind == RECORD_REGION ||
+	return c->admin || r->kind == RECORD_REGION || is_own(c, r, doc) ||
+	       r->kind == RECORD_REGISTERED_LIMIT ||
+	       (r->kind == RECORD_LIMIT && str_eq(json_str(doc, "project_id"),
+						  session_project(s))) ||
 	       (r->kind == RECORD_USER && str_eq(key, s->user)) ||
 	       (r->kind == RECORD_PROJECT && str_eq(key, session_project(s))) ||
 	       (r->kind == RECORD_DOMAIN && str_eq(key, json_str(user, "domain_id"))) ||
 	       forbidden(c);
 }
 
-static json_t *wrapped(struct ident_call *c, const struct resource *r, const json_t *doc)
+static json_t *view_of(struct ident_call *c, const struct resource *r, const json_t *doc)
 {
 	json_t *view = ident_view(c, r->kind, doc);
 
@@ -31,28 +42,53 @@ static json_t *wrapped(struct ident_call *c, const struct resource *r, const jso
 		json_object_set_new(view, "url",
 				    json_of(ident_url(c, json_str(doc, "url"), STR_NONE,
 						      STR_NONE)));
-	return json_pack("{s:o}", r->singular, view);
+	if (r->kind == RECORD_SECRET)
+		json_object_set_new(view, "blob", json_of(secret_open(c, doc)));
+	if (r == resource_domain_as_project()) {
+		json_object_set_new(view, "domain_id", json_null());
+		json_object_set_new(view, "parent_id", json_null());
+		json_object_set_new(view, "is_domain", json_true());
+	}
+	return view;
+}
+
+static json_t *wrapped(struct ident_call *c, const struct resource *r, const json_t *doc)
+{
+	return json_pack("{s:o}", r->singular, view_of(c, r, doc));
+}
+
+static bool listed(struct ident_call *c, const struct resource *r, const json_t *doc)
+{
+	struct str project = session_project(&c->session);
+
+	/* Keystone's roles of domains are asked for by their domain. */
+	if (r->kind == RECORD_ROLE && json_str(doc, "domain_id").p &&
+	    !request_has_query(c->req, S("domain_id")))
+		return false;
+	if (!c->admin && r->kind == RECORD_SECRET && !is_own(c, r, doc))
+		return false;
+	if (!c->admin && r->kind == RECORD_LIMIT && !str_eq(json_str(doc, "project_id"), project))
+		return false;
+	return resource_matches(c->req, doc);
 }
 
 static void list(struct ident_call *c, const struct resource *r)
 {
+	struct str domains = request_query_lit(c->req, "is_domain");
+	const char *plural = record_plurals[r->kind];
+
+	/* Every domain is a project as well, which only those see who ask for it. */
+	if (r->kind == RECORD_PROJECT && domains.p && !str_ieq(domains, S("false")) &&
+	    !str_eq(domains, S("0")))
+		r = resource_domain_as_project();
 	AUTO(json_text) all = records_all(c->id->records, r->kind);
 	json_t *found = json_array(), *doc;
 	size_t i;
 
-	json_array_foreach(all, i, doc) {
-		/* Keystone's roles of domains are asked for by their domain. */
-		bool other_role = r->kind == RECORD_ROLE && json_str(doc, "domain_id").p &&
-				  !request_has_query(c->req, S("domain_id"));
-
-		if (resource_matches(c->req, doc) && !other_role) {
-			json_t *one = wrapped(c, r, doc);
-
-			json_array_append(found, json_object_get(one, r->singular));
-			json_decref(one);
-		}
-	}
-	ident_respond_list(c, record_plurals[r->kind], found);
+	json_array_foreach(all, i, doc)
+		if (listed(c, r, doc))
+			json_array_append_new(found, view_of(c, r, doc));
+	ident_respond_list(c, plural, found);
 }
 
 /* ---- what a record refers to ---- */
@@ -79,6 +115,18 @@ static struct str own_domain(const struct ident_call *c)
 	return json_str(records_get(c->id->records, RECORD_USER, c->session.user), "domain_id");
 }
 
+static bool complete_project(struct ident_call *c, json_t *doc)
+{
+	set_default(doc, "parent_id", json_str(doc, "domain_id"));
+	if (!json_equal(json_object_get(doc, "parent_id"), json_object_get(doc, "domain_id")) &&
+	    !refers(c, doc, "parent_id", RECORD_PROJECT, "project"))
+		return false;
+	if (ident_tags_are_good(json_object_get(doc, "tags")))
+		return true;
+	ident_error(c, 400, "Invalid input for field 'tags'.");
+	return false;
+}
+
 static bool complete(struct ident_call *c, const struct resource *r, json_t *doc)
 {
 	struct str domain = json_str(doc, "domain_id");
@@ -89,14 +137,15 @@ static bool complete(struct ident_call *c, const struct resource *r, json_t *doc
 	}
 	if (domain.p && !refers(c, doc, "domain_id", RECORD_DOMAIN, "domain"))
 		return false;
-	if (r->kind == RECORD_PROJECT) {
-		set_default(doc, "parent_id", domain);
-		struct str parent = json_str(doc, "parent_id");
-
-		if (!str_eq(parent, domain) &&
-		    !refers(c, doc, "parent_id", RECORD_PROJECT, "project"))
-			return false;
+	if (r->kind == RECORD_PROJECT)
+		return complete_project(c, doc);
+	if (r->kind == RECORD_DOMAIN) {
+		json_object_del(doc, "is_domain");
+		json_object_del(doc, "domain_id");
+		json_object_del(doc, "parent_id");
 	}
+	if (r->kind == RECORD_LIMIT || r->kind == RECORD_REGISTERED_LIMIT)
+		return ident_limit_is_good(c, r, doc);
 	if (r->kind == RECORD_ENDPOINT) {
 		struct str region = json_str(doc, "region_id");
 
@@ -108,7 +157,10 @@ static bool complete(struct ident_call *c, const struct resource *r, json_t *doc
 	}
 	if (r->kind == RECORD_SECRET) {
 		set_default(doc, "user_id", c->session.user);
-		return refers(c, doc, "user_id", RECORD_USER, "user");
+		return (c->admin || is_own(c, r, doc) || forbidden(c)) &&
+		       refers(c, doc, "user_id", RECORD_USER, "user") &&
+		       refers(c, doc, "project_id", RECORD_PROJECT, "project") &&
+		       secret_hide(c, doc);
 	}
 	return r->kind != RECORD_REGION ||
 	       refers(c, doc, "parent_region_id", RECORD_REGION, "region");
@@ -130,19 +182,25 @@ static bool name_is_free(struct ident_call *c, const struct resource *r, const j
 }
 
 /* The password becomes its hash; tokens that were given before are no longer good. */
-waits static void hide_password(struct ident_call *c, json_t *doc, bool is_new)
+waits static bool hide_password(struct ident_call *c, json_t *doc, bool is_new)
 {
-	struct str password = json_str(doc, "password");
+	struct str password = json_str(doc, "password"), hash = STR_NONE;
 
 	if (password.p) {
-		json_object_set_new(doc, "_password",
-				    json_of(password_hash(c->req->arena, password)));
+		int rc = password_hash(c->req->arena, password, &hash);
+
+		if (rc < 0) {
+			ident_refused(c, rc);
+			return false;
+		}
+		json_object_set_new(doc, "_password", json_of(hash));
 		if (!is_new)
 			json_object_set_new(doc, "_tokens_after_us",
 					    json_integer(clock_wall_us()));
 	}
 	json_object_del(doc, "password");
 	json_object_del(doc, "original_password");
+	return true;
 }
 
 /* ---- verbs ---- */
@@ -180,7 +238,20 @@ waits static void store(struct ident_call *c, const struct resource *r, json_t *
 		ident_respond(c, status, wrapped(c, r, doc));
 }
 
-waits static void create(struct ident_call *c, const struct resource *r)
+/* Only a region's id may be chosen (in the path or the body); EC2's follow from their names. */
+static struct str new_id(struct ident_call *c, const struct resource *r, const json_t *given,
+			 struct str wanted)
+{
+	struct str key = wanted.n ? wanted : json_str(given, "id");
+
+	if (r->kind == RECORD_SECRET && str_eq(json_str(given, "type"), S("ec2")))
+		return secret_ec2_id(c, given);
+	if (r->kind == RECORD_REGION && key.n)
+		return key;
+	return identity_new_id(c->req->arena);
+}
+
+waits static void create(struct ident_call *c, const struct resource *r, struct str wanted)
 {
 	AUTO(json_text) body = NULL;
 	const json_t *given = body_of(c, r, &body);
@@ -188,29 +259,31 @@ waits static void create(struct ident_call *c, const struct resource *r)
 
 	if (!given)
 		return;
+	if (r->kind == RECORD_PROJECT && json_is_true(json_object_get(given, "is_domain")))
+		r = resource_domain_as_project();
 	AUTO(json_text) doc = resource_make(r, given, &why);
 
 	if (!doc) {
 		ident_error(c, 400, "%s", why.text);
 		return;
 	}
-	/* Only a region's id may be chosen. */
-	struct str key = json_str(given, "id");
+	struct str key = new_id(c, r, given, wanted);
 
-	if (c->parts == 2)
-		key = c->part[1];
-	if (r->kind != RECORD_REGION || !key.n)
-		key = identity_new_id(c->req->arena);
+	if (!key.n) {
+		ident_error(c, 400, "An EC2 credential needs a blob with access and secret.");
+		return;
+	}
 	json_object_set_new(doc, "id", json_of(key));
-	if (!complete(c, r, doc) || !name_is_free(c, r, doc))
+	if (!complete(c, r, doc) || !name_is_free(c, r, doc) ||
+	    (r->kind == RECORD_PROJECT && !ident_project_fits(c, doc, NULL)))
 		return;
 	if (records_get(c->id->records, r->kind, key)) {
 		ident_error(c, 409, "Conflict occurred attempting to store %s - duplicate id.",
 			    r->singular);
 		return;
 	}
-	if (r->kind == RECORD_USER)
-		hide_password(c, doc, true);
+	if (r->kind == RECORD_USER && !hide_password(c, doc, true))
+		return;
 	store(c, r, doc, 201);
 }
 
@@ -233,80 +306,19 @@ waits static void update(struct ident_call *c, const struct resource *r, json_t 
 	if (r->kind == RECORD_ENDPOINT && json_str(given, "region").p &&
 	    !json_str(given, "region_id").p)
 		json_object_set(doc, "region_id", json_object_get(given, "region"));
-	if (!complete(c, r, doc) || !name_is_free(c, r, doc))
+	if (!complete(c, r, doc) || !name_is_free(c, r, doc) ||
+	    (r->kind == RECORD_PROJECT && !ident_project_fits(c, doc, held)))
 		return;
 	/* The configuration's own key is not for the store. */
 	json_object_del(doc, "_key");
 	if (r->kind == RECORD_USER) {
-		hide_password(c, doc, false);
+		if (!hide_password(c, doc, false))
+			return;
 		if (json_is_false(json_object_get(doc, "enabled")))
 			json_object_set_new(doc, "_tokens_after_us",
 					    json_integer(clock_wall_us()));
 	}
 	store(c, r, doc, 200);
-}
-
-/* Whether a record goes when the other is deleted. */
-static bool depends(enum record_kind kind, const json_t *doc, enum record_kind on, struct str key)
-{
-	struct str target = json_str(doc, "target");
-	struct str of = target, type = str_cut(&of, '/');
-
-	switch (kind) {
-	case RECORD_ASSIGNMENT:
-		return ((on == RECORD_USER || on == RECORD_GROUP) &&
-			str_eq(json_str(doc, "actor"), key)) ||
-		       (on == RECORD_ROLE && str_eq(json_str(doc, "role_id"), key)) ||
-		       (on == RECORD_PROJECT && str_eq(type, S("project")) && str_eq(of, key)) ||
-		       (on == RECORD_DOMAIN && str_eq(type, S("domain")) && str_eq(of, key));
-	case RECORD_MEMBERSHIP:
-		return (on == RECORD_USER && str_eq(json_str(doc, "user_id"), key)) ||
-		       (on == RECORD_GROUP && str_eq(json_str(doc, "group_id"), key));
-	case RECORD_CREDENTIAL:
-		return (on == RECORD_USER && str_eq(json_str(doc, "user_id"), key)) ||
-		       (on == RECORD_PROJECT && str_eq(json_str(doc, "project_id"), key));
-	case RECORD_IMPLICATION:
-		return on == RECORD_ROLE && (str_eq(json_str(doc, "prior"), key) ||
-					     str_eq(json_str(doc, "implied"), key));
-	case RECORD_ENDPOINT:
-		return on == RECORD_SERVICE && str_eq(json_str(doc, "service_id"), key);
-	case RECORD_PROJECT:
-	case RECORD_USER:
-	case RECORD_GROUP:
-		return on == RECORD_DOMAIN && str_eq(json_str(doc, "domain_id"), key);
-	default:
-		return false;
-	}
-}
-
-waits static int delete_dependents(struct ident_call *c, enum record_kind on, struct str key)
-{
-	/* A domain's users first, so that what depends on them goes with them. */
-	static const enum record_kind order[] = { RECORD_USER,	     RECORD_GROUP,
-						  RECORD_PROJECT,    RECORD_ASSIGNMENT,
-						  RECORD_MEMBERSHIP, RECORD_CREDENTIAL,
-						  RECORD_ENDPOINT,   RECORD_IMPLICATION };
-	int rc = 0;
-
-	for (size_t k = 0; rc == 0 && k < ARRAY_LEN(order); k++) {
-		AUTO(json_text) all = records_all(c->id->records, order[k]);
-		json_t *doc;
-		size_t i;
-
-		json_array_foreach(all, i, doc) {
-			struct str id = arena_str(c->req->arena, json_str(doc, "id"));
-
-			if (!depends(order[k], doc, on, key))
-				continue;
-			if (on == RECORD_DOMAIN && order[k] <= RECORD_GROUP)
-				rc = delete_dependents(c, order[k], id);
-			if (rc == 0)
-				rc = store_write(c->id, order[k], id, NULL);
-			if (rc < 0)
-				break;
-		}
-	}
-	return rc;
 }
 
 waits static void delete(struct ident_call *c, const struct resource *r, const json_t *doc)
@@ -318,7 +330,9 @@ waits static void delete(struct ident_call *c, const struct resource *r, const j
 				    "first.");
 		return;
 	}
-	int rc = delete_dependents(c, r->kind, key);
+	if (r->kind == RECORD_PROJECT && !ident_project_is_leaf(c, key))
+		return;
+	int rc = ident_delete_dependents(c, r->kind, key);
 
 	if (rc == 0)
 		rc = store_write(c->id, r->kind, key, NULL);
@@ -328,25 +342,37 @@ waits static void delete(struct ident_call *c, const struct resource *r, const j
 		ident_no_content(c);
 }
 
-waits static void one(struct ident_call *c, const struct resource *r)
+static void show(struct ident_call *c, const struct resource *r, const json_t *doc)
+{
+	AUTO(json_text) answer = wrapped(c, r, doc);
+
+	if (r->kind == RECORD_PROJECT)
+		ident_project_relatives(c, doc, json_object_get(answer, r->singular));
+	ident_respond(c, 200, json_incref(answer));
+}
+
+waits static void one(struct ident_call *c, const struct resource *r, struct str key)
 {
 	enum http_method m = c->req->method;
 	bool get = m == HTTP_GET || m == HTTP_HEAD;
+	json_t *doc = records_get(c->id->records, r->kind, key);
 
-	if (get && !may_see(c, r, c->part[1]))
+	if (get && !may_see(c, r, key, doc))
 		return;
-	if (!get && !c->admin) {
+	if (!get && !c->admin && !is_own(c, r, doc)) {
 		forbidden(c);
 		return;
 	}
-	json_t *doc = records_get(c->id->records, r->kind, c->part[1]);
-
+	if (!doc && r->kind == RECORD_PROJECT) {
+		doc = records_get(c->id->records, RECORD_DOMAIN, key);
+		r = doc ? resource_domain_as_project() : r;
+	}
 	if (!doc && r->kind == RECORD_REGION && m == HTTP_PUT)
-		create(c, r);
+		create(c, r, key);
 	else if (!doc)
-		ident_not_found(c, r->singular, c->part[1]);
+		ident_not_found(c, r->singular, key);
 	else if (get)
-		ident_respond(c, 200, wrapped(c, r, doc));
+		show(c, r, doc);
 	else if (m == HTTP_PATCH)
 		update(c, r, doc);
 	else if (m == HTTP_DELETE)
@@ -355,23 +381,33 @@ waits static void one(struct ident_call *c, const struct resource *r)
 		ident_error(c, 405, "The method is not allowed for the requested URL.");
 }
 
+void ident_crud_of(struct ident_call *c, const struct resource *r, struct str key)
+{
+	bool anybody = r->kind == RECORD_REGION || r->kind == RECORD_SECRET ||
+		       r->kind == RECORD_LIMIT || r->kind == RECORD_REGISTERED_LIMIT;
+
+	if (key.p)
+		one(c, r, key);
+	else if (!c->admin && !anybody)
+		forbidden(c);
+	else if (c->req->method == HTTP_GET || c->req->method == HTTP_HEAD)
+		list(c, r);
+	else if (!c->admin && r->kind != RECORD_SECRET)
+		forbidden(c);
+	else if (c->req->method == HTTP_POST && ident_limit_kind(r->kind))
+		ident_create_limits(c, r);
+	else if (c->req->method == HTTP_POST)
+		create(c, r, STR_NONE);
+	else
+		ident_error(c, 405, "The method is not allowed for the requested URL.");
+}
+
 bool ident_crud(struct ident_call *c)
 {
 	const struct resource *r = c->parts ? resource_find(c->part[0]) : NULL;
 
-	if (!r || c->parts > 2)
+	if (!r || c->parts > 2 || r->kind == RECORD_ENDPOINT_GROUP)
 		return false;
-	if (c->parts == 2)
-		one(c, r);
-	else if (!c->admin && r->kind != RECORD_REGION)
-		forbidden(c);
-	else if (c->req->method == HTTP_GET || c->req->method == HTTP_HEAD)
-		list(c, r);
-	else if (!c->admin)
-		forbidden(c);
-	else if (c->req->method == HTTP_POST)
-		create(c, r);
-	else
-		ident_error(c, 405, "The method is not allowed for the requested URL.");
+	ident_crud_of(c, r, c->parts == 2 ? c->part[1] : STR_NONE);
 	return true;
 }

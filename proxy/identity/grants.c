@@ -5,25 +5,37 @@
 
 struct grant {
 	struct str target;              /* "project/ID" */
-	bool group;
+	bool group, inherited;
 	struct str actor, role;         /* role: absent for the list */
 };
 
-/* /{projects|domains}/T/{users|groups}/A/roles[/R] and /system/{users|groups}/A/roles[/R] */
+/* /{projects|domains}/T/{users|groups}/A/roles[/R] and /system/{users|groups}/A/roles[/R]; with
+ * /OS-INHERIT before and /inherited_to_projects behind it of what projects inherit. */
 static bool parse(const struct ident_call *c, struct grant *ret)
 {
-	bool system = c->parts && str_eq(c->part[0], S("system"));
-	const struct str *p = c->part + (system ? 1 : 2);
-	unsigned n = c->parts - (system ? 1 : 2);
 	struct grant g = { .target = S("system/all") };
+	const struct str *p = c->part;
+	unsigned n = c->parts;
 
-	if (c->parts < 4 || (n != 3 && n != 4) || !str_eq(p[2], S("roles")))
+	if (n > 2 && str_eq(p[0], S("OS-INHERIT")) &&
+	    str_eq(p[n - 1], S("inherited_to_projects"))) {
+		g.inherited = true;
+		p++;
+		n -= 2;
+	}
+	if (n < 4)
 		return false;
-	if (str_eq(c->part[0], S("projects")))
-		g.target = arena_printf(c->req->arena, "project/%.*s", STR(c->part[1]));
-	else if (str_eq(c->part[0], S("domains")))
-		g.target = arena_printf(c->req->arena, "domain/%.*s", STR(c->part[1]));
-	else if (!system)
+	if (str_eq(p[0], S("projects")))
+		g.target = arena_printf(c->req->arena, "project/%.*s", STR(p[1]));
+	else if (str_eq(p[0], S("domains")))
+		g.target = arena_printf(c->req->arena, "domain/%.*s", STR(p[1]));
+	else if (!str_eq(p[0], S("system")) || g.inherited)
+		return false;
+	unsigned skip = str_eq(p[0], S("system")) ? 1 : 2;
+
+	p += skip;
+	n -= skip;
+	if ((n != 3 && n != 4) || !str_eq(p[2], S("roles")))
 		return false;
 	g.group = str_eq(p[0], S("groups"));
 	if (!g.group && !str_eq(p[0], S("users")))
@@ -56,13 +68,16 @@ static bool all_there(struct ident_call *c, const struct grant *g)
 static struct str grant_id(struct arena *a, const struct grant *g)
 {
 	return identity_made_id(a, "assignment",
-				arena_printf(a, "%s/%.*s/%.*s/%.*s", g->group ? "group" : "user",
-					     STR(g->actor), STR(g->target), STR(g->role)));
+				arena_printf(a, "%s/%.*s/%.*s/%.*s%s", g->group ? "group" : "user",
+					     STR(g->actor), STR(g->target), STR(g->role),
+					     g->inherited ? "/inherited" : ""));
 }
 
 static void list_roles(struct ident_call *c, const struct grant *g)
 {
-	const json_t *ids = records_roles(c->id->records, g->actor, g->target);
+	const struct records *r = c->id->records;
+	const json_t *ids = g->inherited ? records_inherited_roles(r, g->actor, g->target) :
+					   records_roles(r, g->actor, g->target);
 	json_t *roles = json_array(), *v;
 	size_t i;
 
@@ -83,6 +98,8 @@ waits static void put_grant(struct ident_call *c, const struct grant *g)
 				g->group ? "group" : "user", "actor", json_of(g->actor), "target",
 				json_of(g->target), "role_id", json_of(g->role));
 
+	if (g->inherited)
+		json_object_set_new(doc, "inherited", json_true());
 	if (records_get(c->id->records, RECORD_ASSIGNMENT, key)) {
 		json_decref(doc);
 		ident_no_content(c);
@@ -115,10 +132,20 @@ waits static void change_grant(struct ident_call *c, const struct grant *g)
 
 /* ---- /role_assignments ---- */
 
+/* Whether the target is the project that is asked for, or with include_subtree below it. */
+static bool on_project(const struct ident_call *c, struct str target, struct str project)
+{
+	struct str of = target, type = str_cut(&of, '/');
+
+	return str_eq(type, S("project")) &&
+	       (str_eq(of, project) || (request_has_query(c->req, S("include_subtree")) &&
+					identity_is_below(c->id, of, project)));
+}
+
 static bool wanted(const struct ident_call *c, const json_t *doc)
 {
 	static const char *const actors[] = { "user", "group" };
-	struct str of = json_str(doc, "target"), type = str_cut(&of, '/');
+	struct str target = json_str(doc, "target"), of = target, type = str_cut(&of, '/');
 	struct str role = request_query_lit(c->req, "role.id");
 	struct str project = request_query_lit(c->req, "scope.project.id");
 	struct str domain = request_query_lit(c->req, "scope.domain.id");
@@ -133,11 +160,13 @@ static bool wanted(const struct ident_call *c, const json_t *doc)
 				str_eq(json_str(doc, "actor"), id);
 	}
 	if (project.n)
-		good &= str_eq(type, S("project")) && str_eq(of, project);
+		good &= on_project(c, target, project);
 	if (domain.n)
 		good &= str_eq(type, S("domain")) && str_eq(of, domain);
 	if (request_query_lit(c->req, "scope.system").n)
 		good &= str_eq(type, S("system"));
+	if (request_query_lit(c->req, "scope.OS-INHERIT:inherited_to").n)
+		good &= json_is_true(json_object_get(doc, "inherited"));
 	return good;
 }
 
@@ -169,6 +198,8 @@ static json_t *assignment_view(const struct ident_call *c, const json_t *doc)
 		json_object_set_new(scope, "domain", named(c, RECORD_DOMAIN, of, names));
 	else
 		json_object_set_new(scope, "project", named(c, RECORD_PROJECT, of, names));
+	if (json_is_true(json_object_get(doc, "inherited")))
+		json_object_set_new(scope, "OS-INHERIT:inherited_to", json_string("projects"));
 	return json_pack("{s:o, s:o, s:o, s:{s:o}}", "role",
 			 named(c, RECORD_ROLE, json_str(doc, "role_id"), names),
 			 group ? "group" : "user",
@@ -182,30 +213,57 @@ static void add_if_wanted(const struct ident_call *c, const json_t *doc, json_t 
 		json_array_append_new(list, assignment_view(c, doc));
 }
 
-/* effective: what a group has is shown as what its users have, and what a role implies besides. */
+/* effective: what a group has is shown as what its users have, what a role implies besides, and
+ * what is inherited on each project that inherits it. */
+struct effective {
+	const struct ident_call *c;
+	json_t *list;
+	const json_t *users, *roles;
+};
+
+static void add_on(const struct effective *e, struct str target)
+{
+	json_t *user, *role;
+	size_t i, j;
+
+	json_array_foreach(e->users, i, user) {
+		json_array_foreach(e->roles, j, role) {
+			AUTO(json_text) one =
+				json_pack("{s:s, s:O, s:o, s:O}", "actor_type", "user", "actor",
+					  user, "target", json_of(target), "role_id",
+					  json_object_get(role, "id"));
+
+			add_if_wanted(e->c, one, e->list);
+		}
+	}
+}
+
+static void add_on_heir(void *arg, const json_t *project)
+{
+	const struct effective *e = arg;
+
+	add_on(e, arena_printf(e->c->req->arena, "project/%.*s", STR(json_str(project, "id"))));
+}
+
 static void add_effective(const struct ident_call *c, const json_t *doc, json_t *list)
 {
 	bool group = str_eq(json_str(doc, "actor_type"), S("group"));
-	struct str actor = json_str(doc, "actor");
+	struct str actor = json_str(doc, "actor"), target = json_str(doc, "target");
+	struct str user = request_query_lit(c->req, "user.id");
 	AUTO(json_text) users = group ? json_copy((json_t *)records_members(c->id->records,
 									   actor)) :
 					json_pack("[o]", json_of(actor));
 	AUTO(json_text) ids = json_pack("[O]", json_object_get(doc, "role_id"));
 	AUTO(json_text) roles = json_array();
-	json_t *user, *role;
-	size_t i, j;
+	struct effective e = { c, list, users, roles };
 
+	if (!group && user.n && !str_eq(user, actor))
+		return;
 	identity_add_roles(c->id, roles, ids);
-	json_array_foreach(users, i, user) {
-		json_array_foreach(roles, j, role) {
-			AUTO(json_text) one =
-				json_pack("{s:s, s:O, s:O, s:O}", "actor_type", "user", "actor",
-					  user, "target", json_object_get(doc, "target"),
-					  "role_id", json_object_get(role, "id"));
-
-			add_if_wanted(c, one, list);
-		}
-	}
+	if (json_is_true(json_object_get(doc, "inherited")))
+		identity_each_heir(c->id, target, add_on_heir, &e);
+	else
+		add_on(&e, target);
 }
 
 static void list_assignments(struct ident_call *c)

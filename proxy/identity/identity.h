@@ -11,10 +11,14 @@ struct identity_conf {
 	struct conf_list reseller_prefix, operator_roles;
 	const char *reseller_admin_role;
 	struct conf_pairs users, service_roles;
-	uint64_t token_life;
+	uint64_t token_life, allow_expired_window;
+	struct conf_list system_reader_roles, project_reader_roles;
 };
 extern struct identity_conf identity_conf;
 extern const struct conf_section identity_section;      /* [keystone] */
+
+/* How deep projects may stand below each other; Keystone's max_project_tree_depth is 5. */
+enum { PROJECT_DEPTH_MAX = 5 };
 
 struct identity {
 	struct proxy *proxy;
@@ -37,6 +41,7 @@ struct session {
 	struct str audit, parent_audit; /* audit ids; parent: of the token it was made from */
 	struct str target;              /* "project/ID", "domain/ID", "system/all", or empty */
 	struct str credential;          /* id of the application credential, or empty */
+	struct str trust;               /* id of the trust that it was given by, or empty */
 	int64_t issued_us, expires;
 };
 struct str session_seal(struct arena *a, struct proxy *p, const struct session *s);
@@ -46,6 +51,13 @@ bool session_is_token(struct str text);
  * there are no roles any more. No I/O. */
 must_check int session_open(struct identity *id, struct arena *a, struct str text,
 			    struct session *ret);
+/* The same for one that may have expired up to late_s seconds ago. */
+must_check int session_open_late(struct identity *id, struct arena *a, struct str text,
+				 int64_t late_s, struct session *ret);
+/* Whether the access rules of the session's application credential, if it has any, allow the
+ * request to a service ("object-store", "identity"). */
+bool session_allows(const struct identity *id, const struct session *s, struct str service,
+		    const struct request *req);
 /* The roles of the session as an array of role records (new reference), or of a user on a
  * target. */
 json_t *session_roles(const struct identity *id, const struct session *s);
@@ -53,6 +65,14 @@ json_t *identity_roles(const struct identity *id, struct str user, struct str ta
 /* Adds the roles of these ids, with all that they imply, to those that are there. */
 void identity_add_roles(const struct identity *id, json_t *to, const json_t *role_ids);
 bool roles_have(const json_t *roles, struct str name);
+/* Of the roles those that are among allowed ([{"id"}…]) stay: roles. */
+json_t *roles_limit(json_t *roles, const json_t *allowed);
+/* Whether the project stands below another, at any depth. */
+bool identity_is_below(const struct identity *id, struct str project, struct str above);
+/* Calls fn for each project that inherits from a target: those below a project, or all of
+ * a domain. */
+void identity_each_heir(const struct identity *id, struct str target,
+			void (*fn)(void *arg, const json_t *project), void *arg);
 /* Whether user, and project or domain of the target, exist and are enabled. */
 bool identity_user_enabled(const struct identity *id, struct str user);
 bool identity_target_enabled(const struct identity *id, struct str target);
@@ -86,7 +106,7 @@ void ident_no_content(struct ident_call *c);
 void ident_error(struct ident_call *c, int status, const char *fmt, ...) printf_like(3, 4);
 /* 401 as for every failed login. */
 void ident_unauthorized(struct ident_call *c);
-/* The same, or 429 for -EBUSY. */
+/* The same, or 429 for -EBUSY, 403 for -EPERM. */
 void ident_refused(struct ident_call *c, int error);
 void ident_not_found(struct ident_call *c, const char *what, struct str id);
 /* scheme://host:port as the client sees this service. */
@@ -104,6 +124,8 @@ waits void ident_revoke(struct ident_call *c, const struct session *s);
 
 /* The service catalog for a project (absent: none). New reference. */
 json_t *ident_catalog(const struct ident_call *c, struct str project);
+/* Whether the project's catalog shows the endpoint (endpoint_filter.c). */
+bool ident_endpoint_shown(const struct identity *id, struct str project, const json_t *endpoint);
 /* The URL of an endpoint with its placeholders filled in. */
 struct str ident_url(const struct ident_call *c, struct str url, struct str project,
 		     struct str user);
@@ -125,6 +147,7 @@ struct login {
 	struct str credential_id, credential_name, credential_secret;
 	struct str project_id, project_name, project_domain, project_domain_name;
 	struct str domain_id, domain_name;
+	struct str trust;
 	bool by_password, by_token, by_credential;
 	bool system, unscoped, scoped;
 };
@@ -132,21 +155,36 @@ struct login {
 must_check int login_parse(const json_t *doc, struct login *ret, struct fault *why);
 /* The v2.0 form. */
 must_check int login_parse_v2(const json_t *doc, struct login *ret, struct fault *why);
-/* Checks who it is and what is asked for: 0 with the new session; -EACCES; -EBUSY after too many
- * failures. Waits for passwords that are hashed, and longer after failures. */
+/* Checks who it is and what is asked for: 0 with the new session; -EACCES; -EPERM for a trust that
+ * is not his; -EBUSY after too many failures. Waits for passwords that are hashed, and longer after
+ * failures. */
 waits must_check int login_check(struct identity *id, struct request *req, const struct login *l,
 				 struct session *ret);
 /* The body of a token answer: {"token": …}. */
 json_t *ident_token_doc(const struct ident_call *c, const struct session *s, bool catalog);
 
-/* Whether the password is the user's, and the secret the application credential's. Both take their
- * time when there is no such. */
-waits bool password_check(const struct identity *id, struct str user, struct str password);
-waits bool credential_check(const struct identity *id, struct str credential, struct str secret);
-/* What is stored instead of a password; at most 255 bytes. */
-waits struct str password_hash(struct arena *a, struct str password);
+/* Whether the password is the user's, and the secret the application credential's: 0, -EACCES, or
+ * -EBUSY when too many are being checked. Both take their time when there is no such. */
+waits must_check int password_check(const struct identity *id, struct str user,
+				    struct str password);
+waits must_check int credential_check(const struct identity *id, struct str credential,
+				      struct str secret);
+/* What is stored instead of a password, at most 255 bytes: 0, or -EBUSY. */
+waits must_check int password_hash(struct arena *a, struct str password, struct str *ret);
 
 /* ---- the Swift API ---- */
 
-/* Sets up p->authorize for a caller with a Keystone token. */
-void identity_authorize(struct identity *id, struct request *req, const struct session *s);
+/* Who asks with a Keystone token, for the rules of authorize.c. Lives as long as the request. */
+struct keystone_caller {
+	struct str project, project_name, user, user_name;
+	struct str names;               /* of the roles, comma-separated, lower case */
+	struct str service_names;       /* of the X-Service-Token's */
+	bool names_in_acls;             /* user and project are of the default domain */
+};
+/* Of [{"name"}…]. */
+struct str keystone_role_names(struct arena *a, const json_t *roles);
+/* Sets up p->authorize for this caller. */
+void keystone_authorize(struct request *req, struct keystone_caller *k);
+/* The same for a token of ours; service: that of the X-Service-Token, or NULL. */
+void identity_authorize(struct identity *id, struct request *req, const struct session *s,
+			const struct session *service);

@@ -33,6 +33,11 @@ static const struct conf_option options[] = {
 		  "each key any word that begins with \"user\". The users of [tempauth] are known "
 		  "as well: account is project, .admin is the role member, .reseller_admin the "
 		  "roles admin and ResellerAdmin."),
+	OPT_DURATION(T, allow_expired_window, "48h", 0, 365LL * 24 * 3600 * 1000,
+		     "How long after its end a token can still be validated by a service that asks "
+		     "with allow_expired (a long job that began with it)."),
+	OPT_LIST(T, system_reader_roles, "", "Roles that read every account."),
+	OPT_LIST(T, project_reader_roles, "", "Roles on a project that read its account."),
 	OPT_DURATION(T, token_life, "24h", 1000, 365LL * 24 * 3600 * 1000,
 		     "How long a token is good."),
 	OPT_END,

@@ -2,8 +2,10 @@
  * tokens on the Swift API. */
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "proxy/identity/authtoken.h"
 #include "proxy/identity/store.h"
 #include "proxy/middleware/kinds.h"
+#include "proxy/middleware/tempauth_rules.h"
 
 static const char updated[] = "2020-04-07T00:00:00Z";
 
@@ -44,6 +46,10 @@ void ident_unauthorized(struct ident_call *c)
 
 void ident_refused(struct ident_call *c, int error)
 {
+	if (error == -EPERM) {
+		ident_error(c, 403, "You are not authorized to perform the requested action.");
+		return;
+	}
 	if (error != -EBUSY) {
 		ident_unauthorized(c);
 		return;
@@ -77,9 +83,13 @@ json_t *ident_view(const struct ident_call *c, enum record_kind kind, const json
 	json_object_foreach((json_t *)doc, key, value)
 		if (*key != '_')
 			json_object_set(view, key, value);
-	struct str owner = kind == RECORD_CREDENTIAL ? json_str(doc, "user_id") : STR_NONE;
-	struct str self_url = arena_printf(c->req->arena, "%.*s/v3/%s%.*s%s%s/%.*s", STR(base),
-					   owner.n ? "users/" : "", STR(owner),
+	bool has_owner = kind == RECORD_CREDENTIAL || kind == RECORD_ACCESS_RULE;
+	struct str owner = has_owner ? json_str(doc, "user_id") : STR_NONE;
+	const char *extension = kind == RECORD_TRUST	      ? "OS-TRUST/" :
+				kind == RECORD_ENDPOINT_GROUP ? "OS-EP-FILTER/" :
+								"";
+	struct str self_url = arena_printf(c->req->arena, "%.*s/v3/%s%s%.*s%s%s/%.*s", STR(base),
+					   extension, owner.n ? "users/" : "", STR(owner),
 					   owner.n ? "/" : "", record_plurals[kind],
 					   STR(json_str(doc, "id")));
 
@@ -87,14 +97,89 @@ json_t *ident_view(const struct ident_call *c, enum record_kind kind, const json
 	return view;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	json_t *const *x = a, *const *y = b;
+
+	return str_cmp(json_str(*x, "id"), json_str(*y, "id"));
+}
+
+static json_t *sorted(const json_t *list)
+{
+	size_t n = json_array_size(list);
+	json_t **v = xcalloc(n + 1, sizeof(json_t *)), *to = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = json_array_get(list, i);
+	qsort(v, n, sizeof *v, by_id);
+	for (size_t i = 0; i < n; i++)
+		json_array_append(to, v[i]);
+	free(v);
+	return to;
+}
+
+/* The part that limit and marker (an id) ask for, in the order of ids, and the last id when there
+ * is more. Takes the reference. NULL: limit is not a number. */
+static json_t *page_of(const struct request *req, json_t *all, struct str *ret_last)
+{
+	AUTO(json_text) given = all;
+	struct str marker = request_query_lit(req, "marker");
+	struct str limit = request_query_lit(req, "limit");
+	size_t from = 0, n = json_array_size(given), to = n;
+	uint64_t most;
+
+	*ret_last = STR_NONE;
+	if (limit.n && (str_to_u64(limit, &most) < 0 || most == 0))
+		return NULL;
+	if ((!limit.n && !marker.n) || !json_str(json_array_get(given, 0), "id").p)
+		return json_incref(given);
+	AUTO(json_text) list = sorted(given);
+
+	while (marker.n && from < n &&
+	       str_cmp(json_str(json_array_get(list, from), "id"), marker) <= 0)
+		from++;
+	if (limit.n && most < n - from) {
+		to = from + most;
+		*ret_last = arena_str(req->arena, json_str(json_array_get(list, to - 1), "id"));
+	}
+	json_t *page = json_array();
+
+	for (size_t i = from; i < to; i++)
+		json_array_append(page, json_array_get(list, i));
+	return page;
+}
+
+/* This list's URL, with another marker. */
+static json_t *next_url(const struct request *req, struct str last)
+{
+	CLEANUP(buf_done) struct buf url = BUF(64 * KIB);
+	struct str rest = req->query, pair;
+
+	if (!last.n)
+		return json_null();
+	buf_addf(&url, "%.*s%.*s?", STR(ident_base(req)), STR(req->path));
+	while (rest.p && (pair = str_cut(&rest, '&')).p)
+		if (!str_starts(pair, S("marker=")))
+			buf_addf(&url, "%.*s&", STR(pair));
+	buf_add_lit(&url, "marker=");
+	percent_encode(&url, last, S(""));
+	return json_of(buf_str(&url));
+}
+
 void ident_respond_list(struct ident_call *c, const char *plural, json_t *list)
 {
 	struct str url = arena_printf(c->req->arena, "%.*s%.*s", STR(ident_base(c->req)),
 				      STR(c->req->target));
+	struct str last;
 
+	list = page_of(c->req, list, &last);
+	if (!list) {
+		ident_error(c, 400, "Invalid input for field 'limit'.");
+		return;
+	}
 	ident_respond(c, 200,
-		      json_pack("{s:o, s:{s:n, s:o, s:n}}", plural, list, "links", "next", "self",
-				json_of(url), "previous"));
+		      json_pack("{s:o, s:{s:o, s:o, s:n}}", plural, list, "links", "next",
+				next_url(c->req, last), "self", json_of(url), "previous"));
 }
 
 /* ---- who asks ---- */
@@ -103,7 +188,8 @@ bool ident_need_login(struct ident_call *c)
 {
 	struct str text = headers_get_lit(&c->req->headers, "X-Auth-Token");
 
-	if (session_open(c->id, c->req->arena, text, &c->session) < 0) {
+	if (session_open(c->id, c->req->arena, text, &c->session) < 0 ||
+	    !session_allows(c->id, &c->session, S("identity"), c->req)) {
 		ident_unauthorized(c);
 		return false;
 	}
@@ -225,6 +311,8 @@ waits static bool serve(struct request *req, struct response *res)
 {
 	struct ident_call c = { .id = identity_self(), .req = req, .res = res };
 
+	if (authtoken_enabled())
+		return false;
 	if (is_below(req->path, S("/v3")) || is_below(req->path, S("/v2.0")))
 		store_refresh(c.id);
 	if (is_below(req->path, S("/v3"))) {
@@ -243,26 +331,55 @@ waits static bool serve(struct request *req, struct response *res)
 	return true;
 }
 
+/* The caller's token, and that of the service that asks for him: with it, his own may have expired
+ * while the service was at work. */
+static int open_tokens(struct request *req, struct str text, struct session *ret,
+		       struct session *ret_service)
+{
+	struct identity *id = identity_self();
+	struct str service = headers_get_lit(&req->headers, "X-Service-Token");
+	int64_t late = 0;
+	int rc = 0;
+
+	if (session_is_token(service)) {
+		rc = session_open(id, req->arena, service, ret_service);
+		if (rc < 0)
+			return rc;
+		AUTO(json_text) roles = session_roles(id, ret_service);
+
+		if (roles_have(roles, S("service")))
+			late = (int64_t)(identity_conf.allow_expired_window / 1000);
+	}
+	rc = session_open_late(id, req->arena, text, late, ret);
+	/* What a service does for a user is not bound by the user's rules for requests of his. */
+	if (rc == 0 && !ret_service->user.p && !session_allows(id, ret, S("object-store"), req))
+		rc = -EACCES;
+	return rc;
+}
+
 /* A Keystone token on the Swift API: false when it is not good and 401 was answered. */
 waits static bool identify(struct request *req, struct response *res)
 {
 	struct proxy_request *p = proxy_request(req);
 	struct str text = headers_get_lit(&req->headers, "X-Auth-Token");
-	struct session s;
+	struct session s, service = { .user = STR_NONE };
 
 	if (!text.n)
 		text = headers_get_lit(&req->headers, "X-Storage-Token");
+	if (authtoken_enabled())
+		return !text.n || tempauth_is_token(req->arena, text) ||
+		       authtoken_identify(req, res, text);
 	if (!session_is_token(text))
 		return true;
 	store_refresh(identity_self());
-	if (session_open(identity_self(), req->arena, text, &s) < 0) {
+	if (open_tokens(req, text, &s, &service) < 0) {
 		respond_status(res, 401);
 		headers_setf(&res->headers, S("Www-Authenticate"), "Swift realm=\"%.*s\"",
 			     STR(p->path.account.n ? p->path.account : S("unknown")));
 		return false;
 	}
 	p->token = text;
-	identity_authorize(identity_self(), req, &s);
+	identity_authorize(identity_self(), req, &s, service.user.p ? &service : NULL);
 	return true;
 }
 
@@ -284,6 +401,12 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		middleware_next(mw, req, res);
 }
 
+static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
+{
+	(void)mw, (void)proxy;
+	return authtoken_start(why);
+}
+
 const struct middleware_kind middleware_keystone = {
-	.name = "keystone", .section = &identity_section, .handle = handle,
+	.name = "keystone", .section = &identity_section, .start = start, .handle = handle,
 };

@@ -80,10 +80,14 @@ static int read_scope(const json_t *scope, struct login *l, struct fault *why)
 	}
 	if (!json_is_object(scope))
 		return fault_set(why, -EINVAL, "scope is neither an object nor \"unscoped\"");
-	if (json_object_get(scope, "OS-TRUST:trust"))
-		return fault_set(why, -EACCES, "no trusts");
+	const json_t *trust = json_object_get(scope, "OS-TRUST:trust");
+
 	l->scoped = true;
-	if (project) {
+	if (trust) {
+		l->trust = json_str(trust, "id");
+		if (!l->trust.p || project || domain)
+			return fault_set(why, -EINVAL, "scope.OS-TRUST:trust needs id alone");
+	} else if (project) {
 		l->project_id = json_str(project, "id");
 		l->project_name = json_str(project, "name");
 		read_domain(project, &l->project_domain, &l->project_domain_name);
@@ -269,7 +273,7 @@ static int by_token(struct identity *id, struct arena *a, const struct login *l,
 {
 	struct session from;
 
-	if (session_open(id, a, l->token, &from) < 0 || from.credential.n)
+	if (session_open(id, a, l->token, &from) < 0 || from.credential.n || from.trust.n)
 		return -EACCES;
 	if (s->user.n && !str_eq(s->user, from.user))
 		return -EACCES;
@@ -291,14 +295,15 @@ waits static int by_credential(struct identity *id, struct arena *a, const struc
 			records_named(id->records, RECORD_CREDENTIAL, user, l->credential_name);
 	struct str key = doc ? arena_str(a, json_str(doc, "id")) : S("");
 	int64_t until;
+	int rc = l->scoped ? -EACCES : credential_check(id, key, l->credential_secret);
 
-	if (l->scoped || !credential_check(id, key, l->credential_secret))
-		return -EACCES;
+	if (rc < 0)
+		return rc;
 	doc = records_get(id->records, RECORD_CREDENTIAL, key);
 	struct str expires = json_str(doc, "expires_at");
 
 	if (!doc || (expires.n && (clock_iso_parse(expires, &until) < 0 ||
-				   until <= clock_wall_us())))
+				   until / 1000000 <= clock_wall_s())))
 		return -EACCES;
 	s->user = arena_str(a, json_str(doc, "user_id"));
 	s->credential = key;
@@ -317,8 +322,9 @@ waits static int who(struct identity *id, struct arena *a, const struct login *l
 	if (l->by_password) {
 		struct str user = find_user(id, a, l);
 
-		if (!password_check(id, user, l->password))
-			return -EACCES;
+		rc = password_check(id, user, l->password);
+		if (rc < 0)
+			return rc;
 		s->user = user;
 		add_method(a, s, "password");
 	}
@@ -329,6 +335,50 @@ waits static int who(struct identity *id, struct arena *a, const struct login *l
 	if (rc == 0 && !identity_user_enabled(id, s->user))
 		rc = -EACCES;
 	return rc;
+}
+
+/* The scope that a trust gives to its trustee: on its project, as its trustor or as himself. */
+static int by_trust(struct identity *id, struct arena *a, const struct login *l, struct session *s)
+{
+	const json_t *doc = records_get(id->records, RECORD_TRUST, l->trust);
+	struct str until = json_str(doc, "expires_at");
+	int64_t us;
+
+	if (!doc || !str_eq(json_str(doc, "trustee_user_id"), s->user))
+		return -EPERM;
+	if (until.n) {
+		if (clock_iso_parse(until, &us) < 0 || us / 1000000 <= clock_wall_s())
+			return -EPERM;
+		if (us / 1000000 < s->expires)
+			s->expires = us / 1000000;
+	}
+	s->trust = l->trust;
+	s->target = arena_printf(a, "project/%.*s", STR(json_str(doc, "project_id")));
+	if (json_is_true(json_object_get(doc, "impersonation")))
+		s->user = arena_str(a, json_str(doc, "trustor_user_id"));
+	return identity_user_enabled(id, json_str(doc, "trustor_user_id")) ? 0 : -EPERM;
+}
+
+/* The target of the new session, on which it must have a role. */
+static int scope_of(struct identity *id, struct arena *a, const struct login *l, struct session *s)
+{
+	int rc = l->trust.p ? by_trust(id, a, l, s) : 0;
+
+	if (rc < 0)
+		return rc;
+	if (l->scoped && !l->trust.p)
+		s->target = find_target(id, a, l);
+	else if (!l->scoped && !l->unscoped && !l->by_token && !s->credential.n)
+		s->target = default_target(id, a, s->user);
+	if (!l->scoped && !s->credential.n)
+		return 0;
+	json_t *roles = s->target.n ? session_roles(id, s) : NULL;
+	bool any = json_array_size(roles) > 0;
+
+	json_decref(roles);
+	if (any && identity_target_enabled(id, s->target))
+		return 0;
+	return l->trust.p ? -EPERM : -EACCES;
 }
 
 /* What is guessed at: the name of the user or the application credential. */
@@ -353,22 +403,13 @@ int login_check(struct identity *id, struct request *req, const struct login *l,
 
 	s.expires = now / 1000000 + (int64_t)(identity_conf.token_life / 1000);
 	rc = who(id, a, l, &s);
-	if (secret)
+	if (secret && rc != -EBUSY)
 		backoff_done(req->peer_ip, guessed(l), rc == 0);
 	if (rc < 0)
 		return rc;
-	if (l->scoped)
-		s.target = find_target(id, a, l);
-	else if (!l->unscoped && !l->by_token && !s.credential.n)
-		s.target = default_target(id, a, s.user);
-	if (l->scoped || s.credential.n) {
-		json_t *roles = s.target.n ? session_roles(id, &s) : NULL;
-		bool any = json_array_size(roles) > 0;
-
-		json_decref(roles);
-		if (!any || !identity_target_enabled(id, s.target))
-			return -EACCES;
-	}
+	rc = scope_of(id, a, l, &s);
+	if (rc < 0)
+		return rc;
 	*ret = s;
 	return 0;
 }

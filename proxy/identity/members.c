@@ -1,5 +1,6 @@
 /* Who is in which group, what a user has, and the change of his own password. */
 #include "lib/base/clock.h"
+#include "proxy/identity/backoff.h"
 #include "proxy/identity/store.h"
 #include "proxy/identity/v3.h"
 
@@ -82,11 +83,20 @@ waits static void change_password(struct ident_call *c, struct str user)
 		ident_error(c, 400, "'original_password' and 'password' are required properties");
 		return;
 	}
-	if (!password_check(c->id, user, old)) {
-		ident_unauthorized(c);
+	struct str hash = STR_NONE;
+	int rc = backoff_wait(c->req->peer_ip, user);
+
+	if (rc == 0) {
+		rc = password_check(c->id, user, old);
+		if (rc != -EBUSY)
+			backoff_done(c->req->peer_ip, user, rc == 0);
+	}
+	if (rc == 0)
+		rc = password_hash(c->req->arena, new, &hash);
+	if (rc < 0) {
+		ident_refused(c, rc);
 		return;
 	}
-	struct str hash = password_hash(c->req->arena, new);
 	json_t *doc = json_copy(records_get(c->id->records, RECORD_USER, user));
 
 	json_object_del(doc, "_key");

@@ -24,24 +24,56 @@ static void check(void *arg)
 	h->good = scrypt_check(h->password, str_from(h->text));
 }
 
-struct str password_hash(struct arena *a, struct str password)
+/* Hashing takes a processor some 50 ms: few at a time, and a limit for those who wait. */
+enum { AT_ONCE = 2, WAITING_MAX = 64, WAIT_MS = 10000 };
+
+static struct {
+	struct task_sem sem;
+	unsigned waiting;
+	bool ready;
+} hashers;
+
+/* 0, or -EBUSY. */
+waits static int hash(struct hashing *h, void (*fn)(void *arg))
+{
+	if (!hashers.ready) {
+		task_sem_init(&hashers.sem, AT_ONCE);
+		hashers.ready = true;
+	}
+	if (hashers.waiting >= WAITING_MAX)
+		return -EBUSY;
+	hashers.waiting++;
+	int rc = task_sem_take(&hashers.sem, WAIT_MS);
+
+	hashers.waiting--;
+	if (rc < 0)
+		return -EBUSY;
+	task_run_blocking("scrypt", fn, h);
+	task_sem_give(&hashers.sem);
+	return 0;
+}
+
+int password_hash(struct arena *a, struct str password, struct str *ret)
 {
 	struct hashing h = { .password = password };
+	int rc = hash(&h, make);
 
-	task_run_blocking("scrypt", make, &h);
-	return arena_str(a, str_from(h.text));
+	if (rc == 0)
+		*ret = arena_str(a, str_from(h.text));
+	return rc;
 }
 
 /* Without a hash the same time is spent in vain. The record may be replaced while this waits, so
  * the text is copied. */
-waits static bool matches(struct str stored, struct str password)
+waits static int matches(struct str stored, struct str password)
 {
 	struct hashing h = { .password = password };
 
 	if (stored.p && stored.n < sizeof h.text)
 		memcpy(h.text, stored.p, stored.n);
-	task_run_blocking("scrypt", check, &h);
-	return h.good;
+	int rc = hash(&h, check);
+
+	return rc < 0 || h.good ? rc : -EACCES;
 }
 
 static bool equal(struct str want, struct str got)
@@ -53,19 +85,20 @@ static bool equal(struct str want, struct str got)
 	return str_eq_secret(str_of((const char *)a, sizeof a), str_of((const char *)b, sizeof b));
 }
 
-bool password_check(const struct identity *id, struct str user, struct str password)
+int password_check(const struct identity *id, struct str user, struct str password)
 {
 	const json_t *doc = records_get(id->records, RECORD_USER, user);
 	struct str stored = json_str(doc, "_password");
 	struct str key = json_str(records_base(id->records, RECORD_USER, user), "_key");
 
-	/* The configuration's password holds until somebody sets another. */
-	if (doc && !stored.p && key.n)
-		return equal(key, password);
+	/* The configuration's password holds until somebody sets another. A wrong one takes as long
+	 * as for a user who does not exist. */
+	if (doc && !stored.p && key.n && equal(key, password))
+		return 0;
 	return matches(stored, password);
 }
 
-bool credential_check(const struct identity *id, struct str credential, struct str secret)
+int credential_check(const struct identity *id, struct str credential, struct str secret)
 {
 	const json_t *doc = records_get(id->records, RECORD_CREDENTIAL, credential);
 

@@ -17,6 +17,12 @@ const char *const record_plurals[RECORD_KINDS] = {
 	[RECORD_SECRET] = "credentials",
 	[RECORD_POLICY] = "policies",
 	[RECORD_IMPLICATION] = "implications",
+	[RECORD_TRUST] = "trusts",
+	[RECORD_ENDPOINT_GROUP] = "endpoint_groups",
+	[RECORD_ENDPOINT_LINK] = "endpoint_links",
+	[RECORD_REGISTERED_LIMIT] = "registered_limits",
+	[RECORD_LIMIT] = "limits",
+	[RECORD_ACCESS_RULE] = "access_rules",
 };
 
 struct entry {
@@ -135,14 +141,28 @@ static void name_key(struct buf *key, enum record_kind kind, struct str space, s
 typedef void change_fn(struct records *r, const char *what, struct str a, struct str b,
 		       struct str value);
 
+static void change_assignment(struct records *r, const json_t *doc, change_fn *change)
+{
+	struct str actor = json_str(doc, "actor"), target = json_str(doc, "target");
+	bool inherited = json_is_true(json_object_get(doc, "inherited"));
+
+	change(r, inherited ? "inherited" : "roles", actor, target, json_str(doc, "role_id"));
+	change(r, inherited ? "inherited_targets" : "targets", actor, S(""), target);
+}
+
 static void change_lists(struct records *r, enum record_kind kind, const json_t *doc,
 			 change_fn *change)
 {
-	if (kind == RECORD_ASSIGNMENT) {
-		struct str actor = json_str(doc, "actor"), target = json_str(doc, "target");
+	struct str id = json_str(doc, "id"), project = json_str(doc, "project_id");
 
-		change(r, "roles", actor, target, json_str(doc, "role_id"));
-		change(r, "targets", actor, S(""), target);
+	if (kind == RECORD_ASSIGNMENT) {
+		change_assignment(r, doc, change);
+	} else if (kind == RECORD_PROJECT) {
+		change(r, "children", json_str(doc, "parent_id"), S(""), id);
+	} else if (kind == RECORD_ENDPOINT_LINK) {
+		change(r, "endpoint_links", project, S(""), id);
+	} else if (kind == RECORD_LIMIT) {
+		change(r, "limits", project.n ? project : json_str(doc, "domain_id"), S(""), id);
 	} else if (kind == RECORD_MEMBERSHIP) {
 		struct str user = json_str(doc, "user_id"), group = json_str(doc, "group_id");
 
@@ -151,7 +171,7 @@ static void change_lists(struct records *r, enum record_kind kind, const json_t 
 	} else if (kind == RECORD_IMPLICATION) {
 		change(r, "implies", json_str(doc, "prior"), S(""), json_str(doc, "implied"));
 	} else if (kind == RECORD_CREDENTIAL) {
-		change(r, "credentials", json_str(doc, "user_id"), S(""), json_str(doc, "id"));
+		change(r, "credentials", json_str(doc, "user_id"), S(""), id);
 	}
 }
 
@@ -201,6 +221,36 @@ void records_put_base(struct records *r, enum record_kind kind, json_t *doc)
 	json_decref(e->base);
 	e->base = doc;
 	index_doc(r, kind, in_force(e));
+}
+
+static void collect_based(void *arg, struct str key, void *value)
+{
+	const struct entry *e = value;
+
+	if (e->base)
+		json_array_append_new(arg, json_of(key));
+}
+
+void records_forget_base(struct records *r)
+{
+	for (unsigned k = 0; k < RECORD_KINDS; k++) {
+		AUTO(json_text) ids = json_array();
+		json_t *v;
+		size_t i;
+
+		map_each(r->by_id[k], collect_based, ids);
+		json_array_foreach(ids, i, v) {
+			struct str id = str_from(json_string_value(v));
+			struct entry *e = map_peek(r->by_id[k], id);
+
+			unindex(r, k, in_force(e));
+			json_decref(e->base);
+			e->base = NULL;
+			index_doc(r, k, in_force(e));
+			if (!e->stored)
+				entry_free(map_remove(r->by_id[k], id));
+		}
+	}
 }
 
 void records_put(struct records *r, enum record_kind kind, struct str id, json_t *doc)
@@ -262,6 +312,11 @@ static int by_id(const void *a, const void *b)
 	return c ? c : (p.n > q.n) - (p.n < q.n);
 }
 
+size_t records_count(const struct records *r, enum record_kind kind)
+{
+	return map_count(r->by_id[kind]);
+}
+
 json_t *records_all(const struct records *r, enum record_kind kind)
 {
 	struct all all = { xcalloc(map_count(r->by_id[kind]) + 1, sizeof *all.v), 0 };
@@ -283,6 +338,31 @@ const json_t *records_roles(const struct records *r, struct str actor, struct st
 const json_t *records_targets(const struct records *r, struct str actor)
 {
 	return list_get(r, "targets", actor, S(""));
+}
+
+const json_t *records_inherited_roles(const struct records *r, struct str actor, struct str target)
+{
+	return list_get(r, "inherited", actor, target);
+}
+
+const json_t *records_inherited_targets(const struct records *r, struct str actor)
+{
+	return list_get(r, "inherited_targets", actor, S(""));
+}
+
+const json_t *records_children(const struct records *r, struct str project)
+{
+	return list_get(r, "children", project, S(""));
+}
+
+const json_t *records_endpoint_links(const struct records *r, struct str project)
+{
+	return list_get(r, "endpoint_links", project, S(""));
+}
+
+const json_t *records_limits(const struct records *r, struct str owner)
+{
+	return list_get(r, "limits", owner, S(""));
 }
 
 const json_t *records_implied(const struct records *r, struct str role)

@@ -15,7 +15,7 @@ static const struct member domain_members[] = {
 static const struct member project_members[] = {
 	{ "name", MEMBER_REQUIRED, NULL },
 	{ "domain_id", MEMBER_FIXED | MEMBER_NULLABLE, NULL },
-	{ "parent_id", MEMBER_FIXED | MEMBER_NULLABLE, NULL },
+	{ "parent_id", MEMBER_NULLABLE, NULL },
 	{ "is_domain", MEMBER_BOOL | MEMBER_FIXED, "false" },
 	{ "description", MEMBER_NULLABLE, "\"\"" },
 	{ "enabled", MEMBER_BOOL, "true" },
@@ -80,6 +80,34 @@ static const struct member policy_members[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct member endpoint_group_members[] = {
+	{ "name", MEMBER_REQUIRED, NULL },
+	{ "description", MEMBER_NULLABLE, "\"\"" },
+	{ "filters", MEMBER_OTHER, "{}" },
+	{ NULL, 0, NULL },
+};
+static const struct member registered_limit_members[] = {
+	{ "service_id", MEMBER_REQUIRED, NULL },
+	{ "region_id", MEMBER_NULLABLE, "null" },
+	{ "resource_name", MEMBER_REQUIRED, NULL },
+	{ "default_limit", MEMBER_OTHER, NULL },
+	{ "description", MEMBER_NULLABLE, "null" },
+	{ NULL, 0, NULL },
+};
+static const struct member limit_members[] = {
+	{ "project_id", MEMBER_FIXED | MEMBER_NULLABLE, "null" },
+	{ "domain_id", MEMBER_FIXED | MEMBER_NULLABLE, "null" },
+	{ "service_id", MEMBER_REQUIRED | MEMBER_FIXED, NULL },
+	{ "region_id", MEMBER_FIXED | MEMBER_NULLABLE, "null" },
+	{ "resource_name", MEMBER_REQUIRED | MEMBER_FIXED, NULL },
+	{ "resource_limit", MEMBER_OTHER, NULL },
+	{ "description", MEMBER_NULLABLE, "null" },
+	{ NULL, 0, NULL },
+};
+
+static const struct resource domain_as_project = { RECORD_DOMAIN, "project", domain_members,
+						   false, true };
+
 static const struct resource resources[] = {
 	{ RECORD_DOMAIN, "domain", domain_members, false, true },
 	{ RECORD_PROJECT, "project", project_members, true, true },
@@ -91,7 +119,15 @@ static const struct resource resources[] = {
 	{ RECORD_ENDPOINT, "endpoint", endpoint_members, false, false },
 	{ RECORD_SECRET, "credential", secret_members, false, false },
 	{ RECORD_POLICY, "policy", policy_members, false, false },
+	{ RECORD_ENDPOINT_GROUP, "endpoint_group", endpoint_group_members, false, false },
+	{ RECORD_REGISTERED_LIMIT, "registered_limit", registered_limit_members, false, false },
+	{ RECORD_LIMIT, "limit", limit_members, false, false },
 };
+
+const struct resource *resource_domain_as_project(void)
+{
+	return &domain_as_project;
+}
 
 const struct resource *resource_find(struct str plural)
 {
@@ -221,8 +257,32 @@ static bool compare(struct str have, struct str how, struct str want)
 	return false;
 }
 
+/* tags=a,b: has both; tags-any: one of them; not-tags, not-tags-any: the contrary. */
+static bool passes_tags(const json_t *tags, struct str how, struct str want)
+{
+	bool not = str_starts(how, S("not-")), any = str_ends(how, S("-any"));
+	struct str rest = want, tag;
+	size_t n = 0, found = 0, i;
+	json_t *v;
+
+	while (rest.p && (tag = str_cut(&rest, ',')).p) {
+		bool has = false;
+
+		json_array_foreach(tags, i, v)
+			has |= str_eq(str_from(json_string_value(v)), tag);
+		n++;
+		found += has;
+	}
+	return (any ? found > 0 : found == n) != not;
+}
+
 static bool passes(struct arena *a, const json_t *doc, struct str key, struct str want)
 {
+	const json_t *tags = json_object_get(doc, "tags");
+
+	if (tags && (str_eq(key, S("tags")) || str_eq(key, S("tags-any")) ||
+		     str_eq(key, S("not-tags")) || str_eq(key, S("not-tags-any"))))
+		return passes_tags(tags, key, want);
 	ssize_t at = str_find(key, S("__"));
 	struct str how = at > 0 ? str_skip(key, (size_t)at + 2) : STR_NONE;
 	char *name = arena_cstr(a, at > 0 ? str_head(key, (size_t)at) : key);

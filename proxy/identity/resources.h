@@ -23,6 +23,8 @@ struct resource {
 
 /* By plural, or NULL. */
 const struct resource *resource_find(struct str plural);
+/* A domain in the form of a project (is_domain). */
+const struct resource *resource_domain_as_project(void);
 /* The new record of a POST body's object: members checked and defaults filled in, without id. NULL
  * with the reason. */
 json_t *resource_make(const struct resource *r, const json_t *given, struct fault *why);

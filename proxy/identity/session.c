@@ -15,9 +15,9 @@ struct str session_seal(struct arena *a, struct proxy *p, const struct session *
 {
 	struct token t = { .expires = s->expires, .subject = s->user };
 
-	t.rest = arena_printf(a, "%.*s|%.*s|%.*s|%" PRId64 "|%.*s|%.*s", STR(s->methods),
+	t.rest = arena_printf(a, "%.*s|%.*s|%.*s|%" PRId64 "|%.*s|%.*s|%.*s", STR(s->methods),
 			      STR(s->audit), STR(s->parent_audit), s->issued_us,
-			      STR(s->credential), STR(s->target));
+			      STR(s->credential), STR(s->trust), STR(s->target));
 	return token_make(a, token_keys_get(p), PREFIX, KIND, &t);
 }
 
@@ -84,17 +84,82 @@ void identity_add_roles(const struct identity *id, json_t *to, const json_t *rol
 		add_role(id, to, str_from(json_string_value(v)), 0);
 }
 
+/* What an actor has itself on a target, and what comes down to it from the projects above and from
+ * the domain. */
+static void add_roles_of(const struct identity *id, json_t *to, struct str actor, struct str target)
+{
+	const struct records *r = id->records;
+	CLEANUP(buf_done) struct buf from = BUF(4 * KIB);
+	const json_t *doc;
+
+	identity_add_roles(id, to, records_roles(r, actor, target));
+	if (!records_inherited_targets(r, actor) || !str_starts(target, S("project/")))
+		return;
+	doc = records_get(r, RECORD_PROJECT, str_skip(target, 8));
+	struct str domain = json_str(doc, "domain_id");
+
+	for (unsigned i = 0; doc && i < PROJECT_DEPTH_MAX; i++) {
+		struct str parent = json_str(doc, "parent_id");
+
+		doc = records_get(r, RECORD_PROJECT, parent);
+		buf_clear(&from);
+		buf_addf(&from, "project/%.*s", STR(parent));
+		identity_add_roles(id, to, records_inherited_roles(r, actor, buf_str(&from)));
+	}
+	buf_clear(&from);
+	buf_addf(&from, "domain/%.*s", STR(domain));
+	identity_add_roles(id, to, records_inherited_roles(r, actor, buf_str(&from)));
+}
+
 json_t *identity_roles(const struct identity *id, struct str user, struct str target)
 {
 	json_t *roles = json_array(), *v;
 	size_t i;
 
-	identity_add_roles(id, roles, records_roles(id->records, user, target));
+	add_roles_of(id, roles, user, target);
 	json_array_foreach(records_groups(id->records, user), i, v)
-		identity_add_roles(id, roles,
-				   records_roles(id->records, str_from(json_string_value(v)),
-						 target));
+		add_roles_of(id, roles, str_from(json_string_value(v)), target);
 	return roles;
+}
+
+/* ---- the tree of projects ---- */
+
+bool identity_is_below(const struct identity *id, struct str project, struct str above)
+{
+	const json_t *doc = records_get(id->records, RECORD_PROJECT, project);
+
+	for (unsigned i = 0; doc && i < PROJECT_DEPTH_MAX; i++) {
+		struct str parent = json_str(doc, "parent_id");
+
+		if (str_eq(parent, above))
+			return true;
+		doc = records_get(id->records, RECORD_PROJECT, parent);
+	}
+	return false;
+}
+
+static void each_below(const struct identity *id, struct str above, unsigned depth,
+		       void (*fn)(void *arg, const json_t *project), void *arg)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(records_children(id->records, above), i, v) {
+		struct str child = str_from(json_string_value(v));
+
+		fn(arg, records_get(id->records, RECORD_PROJECT, child));
+		if (depth < PROJECT_DEPTH_MAX)
+			each_below(id, child, depth + 1, fn, arg);
+	}
+}
+
+void identity_each_heir(const struct identity *id, struct str target,
+			void (*fn)(void *arg, const json_t *project), void *arg)
+{
+	struct str above = target;
+
+	if (!str_eq(str_cut(&above, '/'), S("system")))
+		each_below(id, above, 0, fn, arg);
 }
 
 bool roles_have(const json_t *roles, struct str name)
@@ -108,11 +173,8 @@ bool roles_have(const json_t *roles, struct str name)
 	return false;
 }
 
-/* An application credential gives those of its roles that its user still has. */
-static json_t *only_those_of(json_t *roles, const json_t *credential)
+json_t *roles_limit(json_t *roles, const json_t *allowed)
 {
-	const json_t *allowed = json_object_get(credential, "roles");
-
 	for (size_t i = json_array_size(roles); i-- > 0;) {
 		struct str id = json_str(json_array_get(roles, i), "id");
 		size_t j;
@@ -127,29 +189,57 @@ static json_t *only_those_of(json_t *roles, const json_t *credential)
 	return roles;
 }
 
+/* An application credential, or a trust, gives those of its roles that its maker still has. */
 json_t *session_roles(const struct identity *id, const struct session *s)
 {
-	json_t *roles = s->target.n ? identity_roles(id, s->user, s->target) : json_array();
+	const json_t *by = NULL;
+	struct str user = s->user;
 
-	if (!s->credential.n)
-		return roles;
-	return only_those_of(roles, records_get(id->records, RECORD_CREDENTIAL, s->credential));
+	if (!s->target.n)
+		return json_array();
+	if (s->trust.n) {
+		by = records_get(id->records, RECORD_TRUST, s->trust);
+		user = json_str(by, "trustor_user_id");
+	} else if (s->credential.n) {
+		by = records_get(id->records, RECORD_CREDENTIAL, s->credential);
+	}
+	json_t *roles = identity_roles(id, user, s->target);
+
+	return s->trust.n || s->credential.n ? roles_limit(roles, json_object_get(by, "roles"))
+					     : roles;
+}
+
+static bool issued_before(const struct identity *id, const struct session *s, struct str user)
+{
+	const json_t *doc = records_get(id->records, RECORD_USER, user);
+
+	return s->issued_us < json_integer_value(json_object_get(doc, "_tokens_after_us"));
+}
+
+/* Whether both sides of a trust may still log in, and it still lasts. */
+static bool trust_holds(const struct identity *id, const struct session *s)
+{
+	const json_t *doc = records_get(id->records, RECORD_TRUST, s->trust);
+	struct str trustor = json_str(doc, "trustor_user_id"),
+		   trustee = json_str(doc, "trustee_user_id");
+
+	return doc && identity_user_enabled(id, trustor) && identity_user_enabled(id, trustee) &&
+	       !issued_before(id, s, trustor) && !issued_before(id, s, trustee);
 }
 
 static bool is_revoked(const struct identity *id, const struct session *s)
 {
-	const json_t *user = records_get(id->records, RECORD_USER, s->user);
-	const json_t *after = json_object_get(user, "_tokens_after_us");
-
-	return s->issued_us < json_integer_value(after) ||
+	return issued_before(id, s, s->user) ||
 	       records_get(id->records, RECORD_REVOCATION, s->audit) ||
+	       (s->trust.n && !trust_holds(id, s)) ||
 	       (s->credential.n && !records_get(id->records, RECORD_CREDENTIAL, s->credential));
 }
 
-int session_open(struct identity *id, struct arena *a, struct str text, struct session *ret)
+int session_open_late(struct identity *id, struct arena *a, struct str text, int64_t late_s,
+		      struct session *ret)
 {
 	struct token t;
-	int rc = token_open(a, token_keys_get(id->proxy), PREFIX, KIND, text, &t);
+	int rc = token_open(a, token_keys_get(id->proxy), PREFIX, KIND, text, late_s, &t);
 
 	if (rc < 0)
 		return rc;
@@ -162,6 +252,7 @@ int session_open(struct identity *id, struct arena *a, struct str text, struct s
 	if (str_to_i64(str_cut(&rest, '|'), &s.issued_us) < 0)
 		return -EBADMSG;
 	s.credential = str_cut(&rest, '|');
+	s.trust = str_cut(&rest, '|');
 	s.target = rest;
 	if (!identity_user_enabled(id, s.user) || is_revoked(id, &s))
 		return -EACCES;
@@ -175,4 +266,9 @@ int session_open(struct identity *id, struct arena *a, struct str text, struct s
 	}
 	*ret = s;
 	return 0;
+}
+
+int session_open(struct identity *id, struct arena *a, struct str text, struct session *ret)
+{
+	return session_open_late(id, a, text, 0, ret);
 }

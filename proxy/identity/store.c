@@ -1,4 +1,5 @@
 /* Records as objects: loading, watching for changes, writing. */
+#include "proxy/identity/authtoken.h"
 #include "proxy/identity/store.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -414,7 +415,9 @@ static void drop_expired(struct identity *id)
 	json_t *v;
 	size_t i;
 
-	find_expired(list, clock_wall_s() - 60, names);
+	find_expired(list,
+		     clock_wall_s() - 60 - (int64_t)(identity_conf.allow_expired_window / 1000),
+		     names);
 	json_array_foreach(names, i, v)
 		records_put(id->records, RECORD_REVOCATION, str_from(json_string_value(v)), NULL);
 }
@@ -513,6 +516,15 @@ void identity_start(struct proxy *p)
 	task_spawn(&s->background, "identity", watch, &self);
 }
 
+void identity_reload(void)
+{
+	if (!self.records)
+		return;
+	records_forget_base(self.records);
+	identity_load_base(&self);
+	token_keys_reload(self.proxy);
+}
+
 void identity_stop(void)
 {
 	struct identity_store *s = self.store;
@@ -523,6 +535,7 @@ void identity_stop(void)
 	task_group_end(&s->background);
 	map_free(s->etags, free);
 	free(s);
+	authtoken_stop();
 	records_free(self.records);
 	self.store = NULL;
 	self.records = NULL;

@@ -10,6 +10,8 @@ void identity_share(void);
 /* Begins to load in the background. */
 void identity_start(struct proxy *p);
 waits void identity_stop(void);
+/* The configuration was read again: its users, their roles, the catalog, the keys. */
+void identity_reload(void);
 /* The one of this worker. */
 struct identity *identity_self(void);
 

@@ -67,10 +67,27 @@ static void add_credential(const struct ident_call *c, const struct session *s, 
 
 	if (doc)
 		json_object_set_new(t, "application_credential",
-				    json_pack("{s:O, s:O, s:b}", "id", json_object_get(doc, "id"),
-					      "name", json_object_get(doc, "name"), "restricted",
-					      !json_is_true(json_object_get(doc,
-									    "unrestricted"))));
+				    json_pack("{s:O, s:O, s:b, s:O*}", "id",
+					      json_object_get(doc, "id"), "name",
+					      json_object_get(doc, "name"), "restricted",
+					      !json_is_true(json_object_get(doc, "unrestricted")),
+					      "access_rules",
+					      json_object_get(doc, "access_rules")));
+}
+
+static void add_trust(const struct ident_call *c, const struct session *s, json_t *t)
+{
+	const json_t *doc = records_get(c->id->records, RECORD_TRUST, s->trust);
+
+	if (doc)
+		json_object_set_new(t, "OS-TRUST:trust",
+				    json_pack("{s:O, s:O, s:{s:O}, s:{s:O}}", "id",
+					      json_object_get(doc, "id"), "impersonation",
+					      json_object_get(doc, "impersonation"),
+					      "trustee_user", "id",
+					      json_object_get(doc, "trustee_user_id"),
+					      "trustor_user", "id",
+					      json_object_get(doc, "trustor_user_id")));
 }
 
 json_t *ident_token_doc(const struct ident_call *c, const struct session *s, bool catalog)
@@ -91,6 +108,8 @@ json_t *ident_token_doc(const struct ident_call *c, const struct session *s, boo
 		add_scope(c, s, t, catalog);
 	if (s->credential.n)
 		add_credential(c, s, t);
+	if (s->trust.n)
+		add_trust(c, s, t);
 	return json_pack("{s:o}", "token", t);
 }
 
@@ -126,6 +145,25 @@ waits static void log_in(struct ident_call *c)
 		    session_seal(c->req->arena, c->id->proxy, &s));
 }
 
+/* Services go on with a token that has expired meanwhile. */
+static int64_t late_of(const struct ident_call *c)
+{
+	bool service = c->admin || roles_have(c->roles, S("service"));
+
+	return service && str_is_true(request_query_lit(c->req, "allow_expired"))
+		       ? (int64_t)(identity_conf.allow_expired_window / 1000)
+		       : 0;
+}
+
+/* A service that does not know of access rules would let everything pass. */
+static bool knows_rules(const struct ident_call *c, const struct session *s)
+{
+	const json_t *doc = records_get(c->id->records, RECORD_CREDENTIAL, s->credential);
+
+	return !json_object_get(doc, "access_rules") ||
+	       headers_has(&c->req->headers, S("OpenStack-Identity-Access-Rules"));
+}
+
 /* The token that is asked about: its user's own, or anybody's for an admin. */
 static bool subject(struct ident_call *c, struct session *ret)
 {
@@ -133,7 +171,8 @@ static bool subject(struct ident_call *c, struct session *ret)
 
 	if (!ident_need_login(c))
 		return false;
-	if (session_open(c->id, c->req->arena, text, ret) < 0) {
+	if (session_open_late(c->id, c->req->arena, text, late_of(c), ret) < 0 ||
+	    !knows_rules(c, ret)) {
 		ident_error(c, 404, "Could not find token.");
 		return false;
 	}
@@ -183,33 +222,58 @@ void ident_tokens(struct ident_call *c)
 
 /* ---- what a token may see ---- */
 
+struct targets {
+	const struct ident_call *c;
+	enum record_kind kind;
+	struct str prefix;
+	json_t *list, *seen;            /* seen: an object with their ids */
+};
+
+static void add_target(struct targets *t, struct str target)
+{
+	struct str id = str_skip(target, t->prefix.n < target.n ? t->prefix.n : 0);
+	const char *key = arena_cstr(t->c->req->arena, id);
+
+	if (!str_starts(target, t->prefix) || !identity_target_enabled(t->c->id, target) ||
+	    json_object_get(t->seen, key))
+		return;
+	json_object_set_new(t->seen, key, json_true());
+	json_array_append_new(t->list, ident_view(t->c, t->kind,
+						  records_get(t->c->id->records, t->kind, id)));
+}
+
+static void add_heir(void *arg, const json_t *project)
+{
+	struct targets *t = arg;
+
+	add_target(t, arena_printf(t->c->req->arena, "project/%.*s",
+				   STR(json_str(project, "id"))));
+}
+
+static void add_targets_of(struct targets *t, struct str actor)
+{
+	const struct records *r = t->c->id->records;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(records_targets(r, actor), i, v)
+		add_target(t, str_from(json_string_value(v)));
+	json_array_foreach(records_inherited_targets(r, actor), i, v)
+		identity_each_heir(t->c->id, str_from(json_string_value(v)), add_heir, t);
+}
+
 json_t *ident_targets(const struct ident_call *c, struct str user, struct str prefix,
 		      enum record_kind kind)
 {
-	json_t *list = json_array(), *actors = json_pack("[o]", json_of(user)), *v, *w, *known;
-	size_t i, j, k;
+	AUTO(json_text) seen = json_object();
+	struct targets t = { c, kind, prefix, json_array(), seen };
+	json_t *v;
+	size_t i;
 
+	add_targets_of(&t, user);
 	json_array_foreach(records_groups(c->id->records, user), i, v)
-		json_array_append(actors, v);
-	json_array_foreach(actors, i, v) {
-		struct str actor = str_from(json_string_value(v));
-
-		json_array_foreach(records_targets(c->id->records, actor), j, w) {
-			struct str target = str_from(json_string_value(w));
-			bool have = !str_starts(target, prefix) ||
-				    !identity_target_enabled(c->id, target);
-			struct str id = str_skip(target, prefix.n < target.n ? prefix.n : 0);
-
-			json_array_foreach(list, k, known)
-				have |= str_eq(json_str(known, "id"), id);
-			if (!have)
-				json_array_append_new(
-					list, ident_view(c, kind,
-							 records_get(c->id->records, kind, id)));
-		}
-	}
-	json_decref(actors);
-	return list;
+		add_targets_of(&t, str_from(json_string_value(v)));
+	return t.list;
 }
 
 void ident_auth_lists(struct ident_call *c)

@@ -2,7 +2,6 @@
 #include "proxy/identity/users.h"
 #include "lib/base/arena.h"
 #include "lib/base/encode.h"
-#include "lib/crypto/digest.h"
 
 struct users {
 	struct map *by_id;
@@ -120,19 +119,4 @@ void users_each(const struct users *u, void (*fn)(void *arg, const struct user *
 const struct user *users_find(const struct users *u, struct str id)
 {
 	return map_peek(u->by_id, id);
-}
-
-const struct user *users_check(const struct users *u, struct str id, struct str key)
-{
-	const struct user *user = users_find(u, id);
-	unsigned char want[SHA256_SIZE], got[SHA256_SIZE];
-
-	/* Digests of both, so that neither the key's length nor the user's existence shows in the
-	 * time. */
-	digest_of(DIGEST_SHA256, user ? user->key.p : "", user ? user->key.n : 0, want);
-	digest_of(DIGEST_SHA256, key.n ? key.p : "", key.n, got);
-	bool equal = str_eq_secret(str_of((const char *)want, sizeof want),
-				   str_of((const char *)got, sizeof got));
-
-	return user && key.n && equal ? user : NULL;
 }

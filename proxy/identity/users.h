@@ -3,6 +3,8 @@
 #pragma once
 #include "lib/base/map.h"
 #include "lib/conf/conf.h"
+#include "lib/http/request.h"
+#include "lib/task/task.h"
 
 struct user {
 	struct str account, name;       /* "test", "tester" */
@@ -20,6 +22,9 @@ void users_free(struct users *u);
 void users_each(const struct users *u, void (*fn)(void *arg, const struct user *user), void *arg);
 /* NULL when there is none. */
 const struct user *users_find(const struct users *u, struct str id);
-/* Compares the key in constant time; also spends that time when there is no such user. NULL:
- * refused. */
-const struct user *users_check(const struct users *u, struct str id, struct str key);
+/* Whether the key is the one of "account:user" now, which may be another than the configuration's:
+ * 0, -EACCES, or -EBUSY when too many failures wait for their turn (429). */
+waits must_check int identity_v1_login(struct request *req, struct str user, struct str key);
+/* Tokens of "account:user" that were given before this second are no longer good; all when he is
+ * disabled or gone. */
+int64_t identity_v1_since(struct arena *a, struct str user);

@@ -1,6 +1,8 @@
 /* Quotas that the reseller sets on accounts: X-Account-Quota-Bytes, -Count and the same per policy
- * (-Policy-<name>), and the older X-Account-Meta-Quota-Bytes. They hold for chunked uploads too.
+ * (-Policy-<name>), and the older X-Account-Meta-Quota-Bytes; and the limits that Keystone has for
+ * the account's project. They hold for chunked uploads too.
  * Swift: common/middleware/account_quotas.py */
+#include "proxy/identity/limits.h"
 #include "proxy/middleware/kinds.h"
 #include "proxy/middleware/limited_body.h"
 
@@ -137,11 +139,47 @@ waits static bool fits_policy(struct request *req, const struct account_info *in
 	       used < quota;
 }
 
+/* Keystone's limits of the account's project. */
+static bool has_limit(struct str account)
+{
+	uint64_t any;
+
+	return identity_account_limit(account, S("account_bytes"), &any) ||
+	       identity_account_limit(account, S("account_objects"), &any);
+}
+
+/* Usage changes with every upload, so what is cached does not do where there is a limit. */
+waits static const struct account_info *usage(struct request *req)
+{
+	struct proxy_request *p = proxy_request(req);
+	bool fresh = p->infocache_fresh;
+
+	p->infocache_fresh |= has_limit(p->path.account);
+	const struct account_info *info = proxy_account_info(req, p->path.account);
+
+	p->infocache_fresh = fresh;
+	return info;
+}
+
+static bool within_limits(struct request *req, const struct account_info *info, uint64_t length)
+{
+	struct str account = proxy_request(req)->path.account;
+	uint64_t limit;
+
+	if (identity_account_limit(account, S("account_bytes"), &limit) &&
+	    !fits(req, info->bytes_used, limit, length))
+		return false;
+	return !identity_account_limit(account, S("account_objects"), &limit) ||
+	       info->object_count < limit;
+}
+
 waits static bool upload_fits(struct request *req)
 {
-	const struct account_info *info = proxy_account_info(req, proxy_request(req)->path.account);
+	const struct account_info *info = usage(req);
 	uint64_t quota, length = req->content_length > 0 ? (uint64_t)req->content_length : 0;
 
+	if (!within_limits(req, info, length))
+		return false;
 	if (info->status != 200)
 		return true;
 	if ((quota_of(&info->sysmeta, S("quota-bytes"), &quota) ||

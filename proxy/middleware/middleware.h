@@ -22,6 +22,9 @@ struct middleware_kind {
 	 * the reason. May be NULL. */
 	int (*start)(struct middleware *mw, struct proxy *proxy, struct fault *why);
 	void (*stop)(struct middleware *mw);    /* may be NULL */
+	/* The configuration was read again: takes over what can change, or keeps the old and says
+	 * why. May be NULL. */
+	int (*reload)(struct middleware *mw, struct fault *why);
 	/* Answers, or calls middleware_next and changes what came back. Waits. */
 	void (*handle)(struct middleware *mw, struct request *req, struct response *res);
 };

@@ -67,6 +67,12 @@ static void unauthorized(struct response *res, struct str realm)
 	proxy_add_realm(res, realm);
 }
 
+static void too_many(struct response *res)
+{
+	respond_text(res, 429, "Too many failed attempts; try again in some seconds.");
+	headers_set(&res->headers, S("Retry-After"), S("5"));
+}
+
 static struct str token_prefix(struct arena *a)
 {
 	return arena_printf(a, "%.*stk", STR(prefixes.v[0]));
@@ -96,14 +102,26 @@ static struct str groups_of(struct arena *a, const struct user *user)
 	return arena_str(a, buf_str(&b));
 }
 
+bool tempauth_is_token(struct arena *a, struct str text)
+{
+	return table && str_starts(text, token_prefix(a));
+}
+
+static int64_t life_s(void)
+{
+	return (int64_t)(conf.token_life / 1000);
+}
+
 static struct str groups_of_token(struct middleware *mw, struct request *req, struct str text)
 {
 	struct token token;
 	int rc = token_open(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena),
-			    TOKEN_KIND, text, &token);
+			    TOKEN_KIND, text, 0, &token);
 	const struct user *user = rc == 0 ? users_find(table, token.subject) : NULL;
 
-	return user ? groups_of(req->arena, user) : STR_NONE;
+	if (!user || token.expires - life_s() < identity_v1_since(req->arena, user->id))
+		return STR_NONE;
+	return groups_of(req->arena, user);
 }
 
 static struct str storage_url(const struct request *req, const struct user *user)
@@ -133,12 +151,14 @@ static struct str storage_url(const struct request *req, const struct user *user
 static void give_token(struct middleware *mw, struct request *req, struct response *res,
 		       const struct user *user)
 {
-	int64_t now = clock_wall_s(), issued = now - now % ISSUE_STEP_S;
-	int64_t life = (int64_t)(conf.token_life / 1000);
+	int64_t now = clock_wall_s(), issued = now - now % ISSUE_STEP_S, life = life_s();
 	struct token token = { .subject = user->id };
 
-	/* A short life is not cut shorter by the step. */
-	token.expires = life > 2 * ISSUE_STEP_S ? issued + life : now + life;
+	/* A short life is not cut shorter by the step; and who had to log in again gets another
+	 * token than before. */
+	if (life <= 2 * ISSUE_STEP_S || issued < identity_v1_since(req->arena, user->id))
+		issued = now;
+	token.expires = issued + life;
 	struct str text = token_make(req->arena, token_keys_get(mw->proxy),
 				     token_prefix(req->arena), TOKEN_KIND, &token);
 
@@ -190,10 +210,13 @@ waits static void login(struct middleware *mw, struct request *req, struct respo
 		return;
 	}
 	struct str id = arena_printf(req->arena, "%.*s:%.*s", STR(account), STR(user));
-	const struct user *found = users_check(table, id, key);
+	int rc = user.p ? identity_v1_login(req, id, key) : -EACCES;
+	const struct user *found = rc == 0 ? users_find(table, id) : NULL;
 
-	if (found && user.p)
+	if (found)
 		give_token(mw, req, res, found);
+	else if (rc == -EBUSY)
+		too_many(res);
 	else
 		unauthorized(res, user.p ? account : STR_NONE);
 }
@@ -277,32 +300,53 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	middleware_next(mw, req, res);
 }
 
-static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
+/* Takes over what the configuration says of users and prefixes; on failure the old stays. */
+static int take_conf(struct fault *why)
 {
-	json_t *info = json_object();
+	struct tempauth_prefixes new_prefixes;
+	struct users *new_table;
 	struct conf_pairs all = { 0 };
-	struct conf_pair *items = xcalloc(conf.users.count + conf.users64.count, sizeof *items);
+	struct conf_pair *items = xcalloc(conf.users.count + conf.users64.count + 1, sizeof *items);
 
-	(void)mw;
 	for (unsigned i = 0; i < conf.users.count; i++)
 		items[all.count++] = conf.users.items[i];
 	for (unsigned i = 0; i < conf.users64.count; i++)
 		items[all.count++] = conf.users64.items[i];
 	all.items = items;
-	int rc = users_new(&all, &table, why);
+	int rc = users_new(&all, &new_table, why);
 	free(items);
-	if (rc == 0)
-		rc = tempauth_prefixes_init(&prefixes, &conf.reseller_prefix, &conf.require_groups,
-					    why);
+	if (rc < 0)
+		return rc;
+	rc = tempauth_prefixes_init(&new_prefixes, &conf.reseller_prefix, &conf.require_groups,
+				    why);
 	if (rc < 0) {
-		json_decref(info);
+		users_free(new_table);
 		return rc;
 	}
-	json_object_set_new(info, "account_acls", json_true());
-	json_object_set_new(proxy->info, "tempauth", info);
+	users_free(table);
+	table = new_table;
+	prefixes = new_prefixes;
 	return 0;
 }
 
+static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)
+{
+	int rc = take_conf(why);
+
+	(void)mw;
+	if (rc < 0)
+		return rc;
+	json_object_set_new(proxy->info, "tempauth", json_pack("{s:b}", "account_acls", 1));
+	return 0;
+}
+
+static int reload(struct middleware *mw, struct fault *why)
+{
+	(void)mw;
+	return take_conf(why);
+}
+
 const struct middleware_kind middleware_tempauth = {
-	.name = "tempauth", .section = &section, .start = start, .handle = handle,
+	.name = "tempauth", .section = &section, .start = start, .reload = reload,
+	.handle = handle,
 };

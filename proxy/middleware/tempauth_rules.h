@@ -27,3 +27,5 @@ int tempauth_decide(const struct tempauth_prefixes *p, const struct tempauth_cal
 /* The users of [tempauth], for the identity service; NULL before the middleware was started. */
 struct users;
 const struct users *tempauth_users(void);
+/* Whether the text looks like a token of v1 authentication. */
+bool tempauth_is_token(struct arena *a, struct str text);

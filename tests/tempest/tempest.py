@@ -5,9 +5,12 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 SETTINGS = {
     "DYNAMIC": "false", "ADMIN_USER": "admin", "ADMIN_PASSWORD": "admin",
-    "ADMIN_PROJECT": "admin", "REGION": "RegionOne", "KS_TRUST": "false", "KS_APPCRED": "true",
-    "KS_TAGS": "false", "KS_EXTENSIONS": "", "HAVE_SWIFT": "true", "HAVE_GLANCE": "false",
-    "HAVE_NOVA": "false", "SWIFT_APIS": "all", "HTTP_IMAGE": "http://127.0.0.1:1/none.img",
+    "ADMIN_PROJECT": "admin",
+    "REGION": "RegionOne", "KS_TRUST": "true", "KS_APPCRED": "true",
+    "KS_ACCESS_RULES": "true", "KS_TAGS": "true",
+    "KS_EXTENSIONS": "OS-TRUST,OS-INHERIT,OS-EP-FILTER,OS-EC2", "HAVE_SWIFT": "true",
+    "HAVE_GLANCE": "false", "HAVE_NOVA": "false", "SWIFT_APIS": "all",
+    "HTTP_IMAGE": "http://127.0.0.1:1/none.img",
     "GLANCE_IMPORT": "false", "GLANCE_RESERVED": "true", "IMAGE_REF": "", "IMAGE_REF_ALT": "",
     "FLAVOR_REF": "42", "FLAVOR_REF_ALT": "84", "BUILD_TIMEOUT": "120", "MICROVERSIONS": "",
     "NOVA_RESIZE": "false", "NOVA_PAUSE": "false", "NOVA_SHELVE": "false",

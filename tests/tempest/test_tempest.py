@@ -32,8 +32,10 @@ def conf_file(tmp_path):
     ("object-storage.txt", {}, 130),
     ("identity-v3.txt", {}, 15),
     ("identity-v3.txt", {"DYNAMIC": "true"}, 15),
-    ("identity-admin-v3.txt", {"DYNAMIC": "true"}, 60),
-], ids=["object-storage", "identity", "identity-dynamic", "identity-admin"])
+    ("identity-admin-v3.txt", {}, 110),
+    ("identity-admin-v3.txt", {"DYNAMIC": "true"}, 110),
+], ids=["object-storage", "identity", "identity-dynamic", "identity-admin",
+        "identity-admin-dynamic"])
 def test_list(make_cluster, tmp_path, name, settings, least):
     cluster = make_cluster(conf=conf_file(tmp_path))
     found = tempest.run(str(tmp_path / "ws"), cluster.endpoint, name, **settings)

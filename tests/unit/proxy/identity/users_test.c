@@ -25,14 +25,13 @@ static void known(void **state)
 	struct users *u = load(pairs, 4, 0);
 
 	(void)state;
-	assert_non_null(users_check(u, S("test:tester"), S("testing")));
-	assert_null(users_check(u, S("test:tester"), S("testing3")));
-	assert_null(users_check(u, S("test:tester"), S("")));
-	assert_null(users_check(u, S("test:nobody"), S("")));
+	assert_str(users_find(u, S("test:tester"))->key, "testing");
+	assert_str(users_find(u, S("test:tester3"))->key, "testing3");
+	assert_null(users_find(u, S("test:nobody")));
 	assert_str(users_find(u, S("admin:admin"))->groups, ".admin,.reseller_admin");
 	assert_str(users_find(u, S("admin:admin"))->url, "http://h:1/v1/X_a");
 	assert_str(users_find(u, S("test:tester3"))->groups, "");
-	assert_non_null(users_check(u, S("under_score:a_b"), S("secret")));
+	assert_str(users_find(u, S("under_score:a_b"))->key, "secret");
 	users_free(u);
 }
 
