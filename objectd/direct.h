@@ -30,8 +30,8 @@ void direct_add_rows(const struct direct *to, unsigned i, const struct direct *r
 waits must_check int direct_ask(const struct direct *d, unsigned i, struct arena *a,
 				struct str method, struct str query, const struct headers *h,
 				struct response *res, struct buf *ret_body);
-/* The same to all of them at once, h[i] to the i-th: an answer of each, in the arena. status is what
- * direct_ask returned. */
+/* The same to all of them at once, h[i] to the i-th: an answer of each, in the arena. status is
+ * what direct_ask returned. */
 struct direct_answer {
 	int status;
 	struct response res;
