@@ -10,7 +10,7 @@ enum { CACHE_MAX = 0 };         /* the sanitizer must see a use of what was free
 #else
 enum { CACHE_MAX = 64 };
 #endif
-enum { CHUNK_SIZE = 8 * KIB, ALIGN = 16, ARENA_LIVE = 0x6172656e, ARENA_FREED = 0x66726565 };
+enum { CHUNK_SIZE = 4 * KIB, MORE_SIZE = 4 * KIB, ALIGN = 16, ARENA_LIVE = 0x6172656e, ARENA_FREED = 0x66726565 };
 
 struct chunk {
 	struct chunk *next;
@@ -76,8 +76,8 @@ void *arena_alloc(struct arena *a, size_t size)
 		a->at += size;
 		return p;
 	}
-	bool big = size > CHUNK_SIZE / 4;
-	size_t want = sizeof(struct chunk) + (big ? size : CHUNK_SIZE);
+	bool big = size > MORE_SIZE / 4;
+	size_t want = big ? sizeof(struct chunk) + size : MORE_SIZE;
 	struct chunk *c = xmalloc(want);
 
 	c->size = want;

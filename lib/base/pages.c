@@ -11,14 +11,13 @@ enum { FROM_HEAP = 1 };         /* where every byte beyond the end is noticed */
 enum { FROM_HEAP = 0 };
 #endif
 
-enum { SIZES = 3, KEEP_MAX = 64 };
+enum { SIZES = 3, KEEP_MAX = 64, SMALL_KEPT = 32 };
 
 static const size_t size_of[SIZES] = { PAGES_SMALL, PAGES_MIDDLE, PAGES_LARGE };
-/* A megabyte of small ones, two of middle ones, one of large ones. */
-static const unsigned keep[SIZES] = { 64, 32, 4 };
 static struct {
 	char *p[SIZES][KEEP_MAX];
 	unsigned n[SIZES];
+	size_t bytes;
 } pool;
 static size_t in_use;
 
@@ -73,7 +72,21 @@ char *pages_take(size_t size)
 	unsigned i = index_of(size);
 
 	in_use += size;
-	return pool.n[i] ? pool.p[i][--pool.n[i]] : memory_new(size);
+	if (pool.n[i] == 0)
+		return memory_new(size);
+	pool.bytes -= size;
+	return pool.p[i][--pool.n[i]];
+}
+
+/* Buffers of the sizes that were not given last make room for one that was. */
+static void make_room(unsigned size)
+{
+	for (unsigned i = 0; i < SIZES; i++)
+		while (i != size && pool.n[i] > (i ? 0 : SMALL_KEPT) &&
+		       in_use + pool.bytes + size_of[size] > PAGES_BUDGET) {
+			pool.bytes -= size_of[i];
+			memory_free(pool.p[i][--pool.n[i]], size_of[i]);
+		}
 }
 
 void pages_give(char *p, size_t size)
@@ -84,8 +97,13 @@ void pages_give(char *p, size_t size)
 
 	assert(in_use >= size);
 	in_use -= size;
-	if (pool.n[i] < keep[i])
+	make_room(i);
+	/* What is kept and what is in use are the budget together; some small ones are always kept. */
+	if (pool.n[i] < KEEP_MAX && (in_use + pool.bytes + size <= PAGES_BUDGET ||
+				     (i == 0 && pool.n[i] < SMALL_KEPT))) {
 		pool.p[i][pool.n[i]++] = p;
-	else
+		pool.bytes += size;
+	} else {
 		memory_free(p, size);
+	}
 }

@@ -3,7 +3,7 @@
 #include "lib/http/multipart_form.h"
 
 enum {
-	PIECE = 16 * KIB,               /* bytes that are looked at together */
+	PIECE = 8 * KIB,                /* bytes that are looked at together */
 	DATA_MAX = FORM_HEAD_MAX + 2 * PIECE + FORM_BOUNDARY_MAX,
 };
 

@@ -120,6 +120,12 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
 	struct conn *c = conn_of(h->data);
 
 	(void)hint;
+	/* Nobody wants a client's bytes now, and there is no memory for what is only good for speed:
+	 * they stay in the socket. */
+	if (!c->in.p && !c->reader && c->watcher && pages_scarce()) {
+		*buf = uv_buf_init(NULL, 0);
+		return;
+	}
 	if (!c->in.p)
 		inbuf_take(&c->in, c->want);
 	*buf = uv_buf_init(c->in.p + c->in.end, c->in.cap - c->in.end);
@@ -154,6 +160,10 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 	if (n == 0) {
 		if (inbuf_n(&c->in) == 0)
 			inbuf_give(&c->in);
+		return;
+	}
+	if (n == UV_ENOBUFS) {          /* until the next conn_fill */
+		stop_reading(c);
 		return;
 	}
 	if (n < 0) {

@@ -43,7 +43,8 @@ waits must_check int conn_shutdown(struct conn *c, uint64_t timeout_ms);
 /* Breaks the connection off, so that the peer sees an error instead of an end; close it then. */
 void conn_reset(struct conn *c);
 
-/* The task is cancelled when the peer resets the connection while nobody reads; NULL: nobody is. */
+/* The task is cancelled when the peer resets the connection while nobody reads; NULL: nobody is.
+ * Where memory is short, bytes that nobody reads hide a reset behind them. */
 void conn_watch(struct conn *c, struct task *t);
 
 /* Hands the connection to the loop while nothing is expected soon: its buffer is released; on_event
