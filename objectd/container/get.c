@@ -23,6 +23,8 @@ waits static int respond_listing(struct db_request *r, struct listing_query *q)
 	r->res->content_length = length;
 	if (q->format == LISTING_RAW)
 		headers_set(&r->res->headers, S("X-Needletail-Raw"), S("true"));
+	else if (rc == 0)
+		headers_set(&r->res->headers, S("X-Needletail-Links"), S("none"));
 	db_respond_type(r->res,
 			q->format == LISTING_RAW ? S("application/x-ndjson") : q->content_type);
 	headers_set(&r->res->headers, S("X-Backend-Record-Type"), S("object"));

@@ -86,6 +86,7 @@ struct listing {
 	struct db_cursor cursor;        /* instead of it, for raw listings */
 	bool open, started, done;
 	bool inside;                    /* the walk has passed the marker it came from */
+	bool links;                     /* a row's ETag names the target of a symlink */
 	uint64_t count;
 	struct buf out, key;
 	size_t budget;

@@ -525,5 +525,5 @@ int db_list_rows(struct dbs *dbs, const struct db_id *id, const struct listing_q
 	}
 	*ret = &lb->body;
 	*ret_length = (int64_t)l->length;
-	return 0;
+	return l->links;
 }

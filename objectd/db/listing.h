@@ -31,7 +31,7 @@ must_check int listing_query_parse(const struct request *req, struct response *r
 
 /* A listing's body with its exact length; lives in the arena, holds memory until it is closed.
  * At most about 4 MB are held: longer ones are made twice, once for the length. name: of the
- * account or container, for XML. 0 or -EIO. */
+ * account or container, for XML. 0, 1 when a row's ETag names the target of a symlink, or -EIO. */
 waits must_check int db_list_rows(struct dbs *dbs, const struct db_id *id,
 				  const struct listing_query *q, struct str name, struct arena *a,
 				  struct body **ret, int64_t *ret_length);

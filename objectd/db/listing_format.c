@@ -266,6 +266,8 @@ void listing_add_row(struct listing *l, struct str name, const struct row *r)
 	char *p = reserve(l, name.n + r->content_type.n + r->etag.text.n);
 	struct str slo;
 
+	if (!r->etag.is_md5 && str_find(r->etag.text, S("symlink_target")) >= 0)
+		l->links = true;
 	if (l->q.format == LISTING_JSON) {
 		p = put_separator(l, p);
 		p = PUT_LIT(p, "{\"bytes\": ");

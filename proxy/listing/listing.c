@@ -388,6 +388,7 @@ waits static int merge(struct listing_run *run)
 		arena_alloc(run->req->arena, (run->wanted + 1) * sizeof *s);
 
 	metric_add(&merged, 1);
+	headers_remove(&run->res->headers, S("X-Needletail-Links"));
 	body_close(run->res->body);
 	run->res->body = NULL;
 	take_query(run, &q);

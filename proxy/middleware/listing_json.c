@@ -27,6 +27,7 @@ json_t *listing_parse(struct str text)
 
 static void take_body(struct response *res, struct str text)
 {
+	headers_remove(&res->headers, S("X-Needletail-Links"));
 	res->content_length = (int64_t)text.n;
 	res->body = body_bytes(res->headers.arena, text);
 }

@@ -102,6 +102,9 @@ void symlink_rows(struct middleware *mw, struct request *req, struct response *r
 
 	if (res->status != 200 || !res->body || (!xml && str_find(type, S("json")) < 0))
 		return;
+	/* Our storage servers say so when there are no links; then nothing is held. */
+	if (headers_has(&res->headers, S("X-Needletail-Links")))
+		return;
 	int rc = listing_read(res, &text);
 
 	if (rc < 0) {
