@@ -14,6 +14,7 @@
 #include "proxy/proxy_conf.h"
 
 #include <jansson.h>
+#include <malloc.h>
 
 /* Set up by the master, copied by the fork; the pointers below are a worker's own. */
 static struct {
@@ -206,6 +207,14 @@ waits static void watch_rings(void *arg)
 	}
 }
 
+/* Large allocations go back to the kernel when they are freed. By itself malloc would take them from
+ * the heap as soon as it has seen a few, where they leave holes between what requests hold. */
+static void tune_malloc(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 128 * KIB);
+	mallopt(M_TRIM_THRESHOLD, MIB);
+}
+
 waits static int worker_start(struct daemon *d, struct fault *why)
 {
 	const struct proxy_conf *c = &proxy_conf;
@@ -213,6 +222,7 @@ waits static int worker_start(struct daemon *d, struct fault *why)
 	struct proxy *p = &self.proxy;
 
 	(void)d;
+	tune_malloc();
 	o.connect_timeout_ms = c->conn_timeout;
 	o.response_timeout_ms = c->node_timeout;
 	o.write_timeout_ms = c->node_timeout;

@@ -34,7 +34,7 @@ static const struct conf_section section = {
 
 enum {
 	RETRY_MS = 1500,
-	HELD_MAX = 24 * KIB,            /* of a list before its names are deleted */
+	HELD_MAX = 4 * KIB,             /* bytes of names before they are deleted */
 	PIECE = 1 * KIB,
 };
 
@@ -109,7 +109,8 @@ waits static int read_list(struct deletion *d, struct incoming_list *l)
 			break;
 		rc = bulk_list_feed(&l->held, str_head(chunk, PIECE));
 		chunk = str_skip(chunk, MIN(chunk.n, (size_t)PIECE));
-		if (rc == 0 && l->held.names.n > HELD_MAX)
+		/* Empty lines, of which two bytes are held each, do not count. */
+		if (rc == 0 && l->held.names.n > HELD_MAX + 2 * l->held.n)
 			rc = delete_held(d, l);
 		if (rc < 0)
 			break;

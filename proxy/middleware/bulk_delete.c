@@ -1,6 +1,7 @@
 /* Lists of names to delete, and deleting them a few at a time. */
 #include "proxy/middleware/bulk_delete.h"
 #include "lib/base/encode.h"
+#include "proxy/middleware/width.h"
 
 /* ---- the list ---- */
 
@@ -235,12 +236,16 @@ waits static void work(void *arg)
 waits static int run_pass(struct bulk_delete *d, const struct bulk_list *l, bool objects)
 {
 	struct pass p = { .d = d, .list = l, .objects = objects };
-	TASK_GROUP(group);
+	unsigned width = width_take(d->concurrency);
+	int rc;
 
-	for (unsigned i = 0; i < d->concurrency; i++)
-		task_spawn(&group, "bulk delete", work, &p);
-	int rc = task_group_join(&group);
-
+	{
+		TASK_GROUP(group);
+		for (unsigned i = 0; i < width; i++)
+			task_spawn(&group, "bulk delete", work, &p);
+		rc = task_group_join(&group);
+	}
+	width_give(width);
 	return rc < 0 ? rc : p.error;
 }
 

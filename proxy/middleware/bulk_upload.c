@@ -9,7 +9,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-enum { CHUNK = 32 * KIB };
+enum { HOLE = 4 * KIB };
 
 enum packing { PACKED_NOT, PACKED_GZIP, PACKED_BZIP2 };
 
@@ -19,7 +19,6 @@ struct extraction {
 	enum packing packing;
 	struct str base;                /* container and prefix, without slashes at the end */
 	struct archive *archive;
-	char *chunk;                    /* of the file that is being stored */
 	int error;                      /* of the request's body */
 	struct map *containers;         /* those that were written to */
 	int64_t containers_created;
@@ -100,18 +99,53 @@ static int bad_archive(struct extraction *x)
 struct file_body {
 	struct body body;
 	struct extraction *x;
+	struct str block;               /* what libarchive gave, a view, */
+	int64_t at, block_at;           /* and where we and it are in the file */
+	bool ended;
 };
+
+/* The next block, behind a hole maybe: 1, 0 at the end, or negative. */
+static int take_block(struct file_body *f)
+{
+	const void *p;
+	size_t n;
+	la_int64_t at;
+	int rc = archive_read_data_block(f->x->archive, &p, &n, &at);
+
+	if (rc == ARCHIVE_EOF) {
+		f->ended = true;
+		f->block = STR_NONE;
+		f->block_at = f->at + f->body.left;     /* a hole at the end */
+		return 0;
+	}
+	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
+		return f->x->error ? f->x->error : -EPIPE;
+	if (at < f->at)
+		return -EPIPE;
+	f->block = str_of(p, n);
+	f->block_at = at;
+	return 1;
+}
 
 waits static int file_next(struct body *b, struct str *ret_chunk)
 {
-	struct extraction *x = container_of(b, struct file_body, body)->x;
-	la_ssize_t n = archive_read_data(x->archive, x->chunk, CHUNK);
+	static const char zeros[HOLE];
+	struct file_body *f = container_of(b, struct file_body, body);
+	int rc = 1;
 
-	if (n < 0)
-		return x->error ? x->error : -EPIPE;
-	*ret_chunk = str_of(x->chunk, (size_t)n);
-	b->left -= n;
-	return n > 0;
+	while (rc > 0 && f->block.n == 0 && f->at >= f->block_at && !f->ended)
+		rc = take_block(f);
+	if (rc < 0)
+		return rc;
+	if (f->at < f->block_at) {
+		*ret_chunk = str_of(zeros, (size_t)MIN(f->block_at - f->at, (int64_t)HOLE));
+	} else {
+		*ret_chunk = f->block;
+		f->block = STR_NONE;
+	}
+	f->at += (int64_t)ret_chunk->n;
+	b->left -= (int64_t)ret_chunk->n;
+	return ret_chunk->n > 0;
 }
 
 static void fail(struct extraction *x, struct str path, int status)
@@ -192,7 +226,8 @@ waits static int put_file(struct extraction *x, struct arena *a, struct archive_
 {
 	struct request *put = bulk_subrequest(a, x->job.req, HTTP_PUT, container, object, STR_NONE,
 					      S("EA"));
-	struct file_body file = { { .next = file_next, .left = archive_entry_size(e) }, x };
+	struct file_body file = { .body = { .next = file_next, .left = archive_entry_size(e) },
+				  .x = x };
 	struct response res;
 
 	copy_headers(x->job.req, put);
@@ -306,12 +341,10 @@ waits static void run(struct bulk_job *job)
 	struct extraction *x = container_of(job, struct extraction, job);
 	AUTO(archive) archive = archive_read_new();
 	AUTO(set) containers = map_new();
-	AUTO(free) chunk = xmalloc(CHUNK);
 	int status = check(x);
 
 	x->archive = archive;
 	x->containers = containers;
-	x->chunk = chunk;
 	if (status == 200)
 		status = extract(x);
 	bulk_begin_report(&job->report, status, x->body);

@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-enum { PAGE_ROWS = 100, PAGE_MAX = 8 * MIB };
+enum { PAGE_ROWS = 50, PAGE_MAX = 8 * MIB };
 
 struct dlo_conf {
 	uint64_t max_get_time;
@@ -97,13 +97,14 @@ static int parse_page(struct page *p, struct str text)
 }
 
 /* Reads the page behind marker. 0, or negative; then *refusal is what was answered (if anything),
- * in the arena of the request. */
-waits static int read_page(struct dlo *d, struct str marker, struct page *ret,
-			   struct response *refusal)
+ * and in the arena of the request only if that is asked for. */
+waits static int ask_page(struct dlo *d, struct str marker, struct page *ret,
+			  struct response *refusal)
 {
 	struct page p = { .arena = arena_new() };
 	CLEANUP(buf_done) struct buf query = BUF(64 * KIB), text = BUF(PAGE_MAX);
-	struct arena *a = refusal ? d->req->arena : p.arena;
+	AUTO(arena) own = refusal ? NULL : arena_new();
+	struct arena *a = refusal ? d->req->arena : own;
 	struct response res;
 
 	buf_addf(&query, "format=json&limit=%d&prefix=", PAGE_ROWS);
@@ -131,6 +132,15 @@ waits static int read_page(struct dlo *d, struct str marker, struct page *ret,
 	else
 		*ret = p;
 	return rc;
+}
+
+/* A refusal is asked for again where it is needed: pages have no room for it. */
+waits static int read_page(struct dlo *d, struct str marker, struct page *ret,
+			   struct response *refusal)
+{
+	int rc = ask_page(d, marker, ret, NULL);
+
+	return rc == -ENOENT && refusal ? ask_page(d, marker, ret, refusal) : rc;
 }
 
 static void add_rows(struct dlo *d, struct digest *md5, const struct page *p)

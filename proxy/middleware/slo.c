@@ -4,6 +4,7 @@
 #include "lib/log/log.h"
 #include "lib/swift/conditional.h"
 #include "proxy/middleware/kinds.h"
+#include "proxy/middleware/width.h"
 
 #include <jansson.h>
 
@@ -117,11 +118,17 @@ waits static void each_run(void *arg)
 int slo_each(unsigned n, unsigned width, void (*fn)(void *arg, unsigned i), void *arg)
 {
 	struct each e = { .n = n, .fn = fn, .arg = arg };
-	TASK_GROUP(g);
+	unsigned taken = width_take(MIN(n, width));
+	int rc;
 
-	for (unsigned i = 0; i < MIN(n, width); i++)
-		task_spawn(&g, "segments", each_run, &e);
-	return task_group_join(&g);
+	{
+		TASK_GROUP(g);
+		for (unsigned i = 0; i < MIN(n, taken); i++)
+			task_spawn(&g, "segments", each_run, &e);
+		rc = task_group_join(&g);
+	}
+	width_give(taken);
+	return rc;
 }
 
 /* ---- the middleware ---- */

@@ -10,7 +10,7 @@
 
 struct level {
 	struct slo_pages pages;
-	struct str path; /* of a manifest in a manifest, in the arena of its pages */
+	struct str path; /* of a manifest in a manifest; freed with it */
 };
 
 struct slo_source {
@@ -22,11 +22,18 @@ struct slo_source {
 	struct level spare; /* the one that was read last, for it is often wanted again */
 };
 
+static void level_done(struct level *l)
+{
+	slo_pages_done(&l->pages);
+	free((char *)l->path.p);
+	l->path = STR_NONE;
+}
+
 static void leave(struct slo_source *s)
 {
 	struct level *l = &s->levels[--s->depth];
 
-	slo_pages_done(&s->spare.pages);
+	level_done(&s->spare);
 	s->spare = *l;
 }
 
@@ -80,7 +87,7 @@ waits static int enter(struct slo_source *s, const struct slo_segment *seg, uint
 
 		if (rc < 0)
 			return rc;
-		l->path = arena_str(l->pages.arena, seg->name);
+		l->path = str_of(str_dup(seg->name), seg->name.n);
 	}
 	s->depth++;
 	return 0;
@@ -125,8 +132,8 @@ waits static void source_close(struct piece_source *source)
 	struct slo_source *s = container_of(source, struct slo_source, source);
 
 	while (s->depth > 0)
-		slo_pages_done(&s->levels[--s->depth].pages);
-	slo_pages_done(&s->spare.pages);
+		level_done(&s->levels[--s->depth]);
+	level_done(&s->spare);
 }
 
 /* ---- the answer ---- */

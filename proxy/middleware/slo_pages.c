@@ -134,22 +134,34 @@ waits static int turn(struct slo_pages *p)
 	return 0;
 }
 
+static struct str copy(char **at, struct str s)
+{
+	char *p = *at;
+
+	if (!s.n)
+		return STR_NONE;
+	memcpy(p, s.p, s.n);
+	*at += s.n;
+	return str_of(p, s.n);
+}
+
 int slo_pages_open(struct slo_pages *p, const struct slo_place *place, struct body *text,
 		   uint64_t first, uint64_t length)
 {
-	struct arena *a = arena_new();
+	struct str etag = etag_unquoted(place->etag);
+	char *at = xmalloc(place->container.n + place->object.n + place->query.n + etag.n + 1);
 	int rc = 0;
 
 	*p = (struct slo_pages){
 		.mw = place->mw,
 		.req = place->req,
-		.arena = a,
-		.container = arena_str(a, place->container),
-		.object = arena_str(a, place->object),
-		.query = place->query.n ? arena_str(a, place->query) : STR_NONE,
-		.etag = arena_str(a, etag_unquoted(place->etag)),
+		.memory = at,
 		.walk = { .skip = first, .left = length },
 	};
+	p->container = copy(&at, place->container);
+	p->object = copy(&at, place->object);
+	p->query = copy(&at, place->query);
+	p->etag = copy(&at, etag);
 	page_new(p);
 	if (!text)
 		return 0;       /* when it is needed */
@@ -189,7 +201,7 @@ bool slo_pages_again(struct slo_pages *p, uint64_t first, uint64_t length)
 void slo_pages_done(struct slo_pages *p)
 {
 	slo_manifest_free(p->page);
-	arena_free(p->arena);
+	free(p->memory);
 	*p = (struct slo_pages){ 0 };
 }
 

@@ -7,7 +7,7 @@
 struct slo_pages {
 	struct middleware *mw;
 	struct request *req;
-	struct arena *arena;            /* of these four */
+	char *memory;                   /* of these four */
 	struct str container, object, query;
 	struct str etag;                /* of the manifest's own text; absent: any */
 	struct slo_manifest *page;

@@ -2,6 +2,7 @@
  * ETag; the rest streams (proxy/backend/upload.c). Swift: PUT in proxy/controllers/obj.py. */
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/base/pages.h"
 #include "lib/crypto/digest.h"
 #include "lib/log/log.h"
 #include "lib/swift/conditional.h"
@@ -10,10 +11,10 @@
 
 enum {
 	SMALL_MAX = 256 * KIB,
-	CHUNKED_SMALL_MAX = 64 * KIB,   /* of unknown length: so much is read before it streams */
-	/* Bodies of all requests that are read first; up to TINY_MAX always are. */
-	SMALL_BUDGET = 2 * MIB,
-	TINY_MAX = 16 * KIB,
+	/* Bodies of all requests that are read first. Up to TINY_MAX always are, and so much of
+	 * those whose length is not known. */
+	SMALL_BUDGET = 3 * MIB / 2,
+	TINY_MAX = PAGES_SMALL,
 };
 
 /* One upload on its way. */
@@ -27,6 +28,7 @@ struct put {
 	struct condition condition;
 	struct str etag;                /* hex MD5 that the client promised, or absent */
 	struct buf bytes;               /* of the body, that were read before anything was sent */
+	char *page;                     /* their memory, when there is no telling how many come */
 	size_t budgeted;                /* so much of SMALL_BUDGET is ours */
 };
 
@@ -130,17 +132,19 @@ static void make_headers(struct put *put)
 static bool begin_small(struct put *put)
 {
 	const struct request *req = put->req;
-	uint64_t n = req->chunked ? CHUNKED_SMALL_MAX : (uint64_t)req->content_length;
+	uint64_t n = req->chunked ? TINY_MAX : (uint64_t)req->content_length;
 
-	if (n > SMALL_MAX || (n > TINY_MAX && !req->chunked && budgeted + n > SMALL_BUDGET))
+	if (n > SMALL_MAX || (n > TINY_MAX && budgeted + n > SMALL_BUDGET))
 		return false;
-	if (n > TINY_MAX && budgeted + n > SMALL_BUDGET)
-		n = TINY_MAX;
 	put->budgeted = n > TINY_MAX ? n : 0;
 	budgeted += put->budgeted;
-	put->bytes = BUF(n);
-	if (!req->chunked)
+	if (req->chunked) {
+		put->page = pages_take(PAGES_SMALL);
+		put->bytes = (struct buf){ .p = put->page, .cap = TINY_MAX, .max = TINY_MAX - 1 };
+	} else {
+		put->bytes = BUF(n);
 		(void)buf_reserve(&put->bytes, n);
+	}
 	return true;
 }
 
@@ -148,7 +152,11 @@ static void end_small(struct put *put)
 {
 	budgeted -= put->budgeted;
 	put->budgeted = 0;
+	if (put->page)
+		put->bytes = BUF(0);
 	buf_done(&put->bytes);
+	pages_give(put->page, PAGES_SMALL);
+	put->page = NULL;
 }
 
 /* Reads up to the buffer's limit: 0 when that was the whole body, 1 when more follows, or an
@@ -231,8 +239,12 @@ waits static void put_small(struct put *put, struct response *res)
 	}
 	if (put->conditional && hold(put, res) < 0)
 		return;
-	w->body = bytes;
-	w->body_memory = buf_take(&put->bytes);
+	if (put->page) {
+		w->body = arena_str(w->arena, bytes);
+	} else {
+		w->body = bytes;
+		w->body_memory = buf_take(&put->bytes);
+	}
 	for (unsigned i = 0; i < w->n; i++)
 		headers_add_ref(&w->headers[i], S("X-Needletail-Etag"), str_from(md5));
 	int rc = write_run(w);
