@@ -7,6 +7,8 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#define OWN_CONF "/etc/needletail/needletail.conf"
+
 struct options {
 	bool all, quoted;
 	int64_t part;                   /* -1: by name */
@@ -30,6 +32,16 @@ static void names_done(struct names *n)
 	free(n->cluster);
 }
 
+/* The file that is named, or swift.conf, or else this host's own configuration. */
+static void find_conf(const struct options *o, struct buf *path)
+{
+	buf_addf(path, o->swift_conf ? "%s" : "%s/swift.conf", o->swift_conf ?: o->swift_dir);
+	if (!o->swift_conf && access(path->p, F_OK) < 0 && access(OWN_CONF, F_OK) == 0) {
+		buf_clear(path);
+		buf_add_str(path, S(OWN_CONF));
+	}
+}
+
 /* From swift.conf, or a needletail.conf, which has the same sections; and from the options. */
 static int names_read(const struct options *o, struct names *n)
 {
@@ -37,7 +49,7 @@ static int names_read(const struct options *o, struct names *n)
 	bool told = o->prefix || o->suffix || (o->part >= 0 && !o->policy);
 	struct fault why;
 
-	buf_addf(&path, o->swift_conf ? "%s" : "%s/swift.conf", o->swift_conf ?: o->swift_dir);
+	find_conf(o, &path);
 	if (o->swift_conf || o->policy || (!told && access(path.p, F_OK) == 0)) {
 		if (cluster_configure(n->cluster, o->swift_dir, path.p, &why) < 0)
 			return command_failed("ERROR: %s", why.text);
@@ -296,7 +308,8 @@ const struct command command_nodes = {
 	"    -P, --policy-name NAME  the ring of a storage policy of swift.conf\n"
 	"    -d, --swift-dir DIR     where swift.conf and the rings are (/etc/swift)\n"
 	"    -Q, --quoted            names are percent-encoded\n"
-	"    --swift-conf FILE       swift_hash_path_prefix and _suffix from there; or a "
+	"    --swift-conf FILE       swift_hash_path_prefix and _suffix from there, or from a "
 	"needletail.conf\n"
+	"                            (/etc/needletail/needletail.conf where no swift.conf is)\n"
 	"    --hash-prefix, --hash-suffix TEXT   or from here",
 };
