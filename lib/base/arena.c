@@ -106,6 +106,23 @@ struct str arena_str(struct arena *a, struct str s)
 	return str_of(p, s.n);
 }
 
+struct str arena_join(struct arena *a, const struct str *parts, size_t n)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < n; i++)
+		size += parts[i].n;
+	char *p = arena_alloc(a, size + 1), *at = p;
+
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].n) {
+			memcpy(at, parts[i].p, parts[i].n);
+			at += parts[i].n;
+		}
+	*at = 0;
+	return str_of(p, size);
+}
+
 char *arena_cstr(struct arena *a, struct str s)
 {
 	return (char *)arena_str(a, s).p;

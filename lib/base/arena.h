@@ -13,6 +13,8 @@ __attribute__((returns_nonnull, alloc_size(2))) void *arena_alloc(struct arena *
 __attribute__((returns_nonnull, alloc_size(2))) void *arena_zalloc(struct arena *a, size_t size);
 /* A NUL-terminated copy. */
 struct str arena_str(struct arena *a, struct str s);
+/* Copies of the parts behind one another, with a NUL. */
+struct str arena_join(struct arena *a, const struct str *parts, size_t n);
 struct str arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap) printf_like(2, 0);
 /* As C strings. */

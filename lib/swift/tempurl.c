@@ -64,8 +64,14 @@ int tempurl_signature_parse(struct str s, struct tempurl_signature *ret)
 struct str tempurl_message(struct arena *a, struct str ip_range, struct str method, int64_t expires,
 			   struct str path)
 {
-	return arena_printf(a, "%s%.*s%s%.*s\n%" PRId64 "\n%.*s", ip_range.p ? "ip=" : "",
-			    STR(ip_range), ip_range.p ? "\n" : "", STR(method), expires, STR(path));
+	char number[24];
+	int digits = snprintf(number, sizeof number, "%" PRId64, expires);
+	const struct str parts[] = {
+		ip_range.p ? S("ip=") : S(""), ip_range, ip_range.p ? S("\n") : S(""),
+		method, S("\n"), str_of(number, (size_t)digits), S("\n"), path,
+	};
+
+	return arena_join(a, parts, ARRAY_LEN(parts));
 }
 
 bool tempurl_signature_matches(const struct tempurl_signature *s, struct str key,

@@ -190,9 +190,9 @@ waits static bool link_signed(struct request *req, struct link *l)
 {
 	const struct swift_path *p = &proxy_request(req)->path;
 	struct str object = l->prefix.p ? l->prefix : p->object;
-	struct str path =
-		arena_printf(req->arena, "%s/v1/%.*s/%.*s/%.*s", l->prefix.p ? "prefix:" : "",
-			     STR(p->account), STR(p->container), STR(object));
+	const struct str parts[] = { l->prefix.p ? S("prefix:/v1/") : S("/v1/"), p->account,
+				     S("/"), p->container, S("/"), object };
+	struct str path = arena_join(req->arena, parts, ARRAY_LEN(parts));
 
 	l->account = p->account;
 	l->key.number = signed_with_any(req, l, &proxy_account_info(req, p->account)->meta, path);

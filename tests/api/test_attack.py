@@ -510,7 +510,8 @@ OPEN = b"--bnd\r\nContent-Disposition: form-data; name=\"f\"\r\n"
 
 
 # About 50 MB each: a million fields; a field, a part's head, a line of it without an end; parts
-# that are nothing but heads; a beginning that never comes; what is nearly a boundary; an unsigned file.
+# that are nothing but heads; a beginning that never comes; what is nearly a boundary; an unsigned
+# file.
 ENDLESS = {
     "fields": (b"", PART * 1000), "field": (OPEN + b"\r\n", b"v" * 65536),
     "head": (OPEN, b"X-H: " + b"v" * 65000 + b"\r\n"), "line": (OPEN + b"X-H: ", b"v" * 65536),

@@ -21,6 +21,7 @@ static const char usage_text[] =
 "  list         1,000 names of a container of --list-objects, a random page, as text\n"
 "  listjson     the same as JSON\n"
 "  tempurl      GET of 4 KiB objects by temporary URLs\n"
+"  getpublic    GET of the same objects without a token; anybody may read them from then on\n"
 "  login        v1 authentication\n"
 "  idle mute    connections (-c) that ask once and hold still (-d) / say nothing\n"
 "  md5          no server: the MD5 speed of one core\n"
@@ -34,6 +35,7 @@ static const char usage_text[] =
 "  --list-objects N (10000)  --prep-conns N (16)  --timeout S (60)\n"
 "  --plain PATH   no login, no ETags: PATH stands for the account (a WebDAV server)\n"
 "  --idle-path PATH (/healthcheck)  --digest sha1|sha256|sha512 (sha256)\n"
+"  --token T      this token instead of the one of v1 authentication\n"
 "Every status, length, ETag and body is checked; the exit status is 1 if anything was wrong.\n";
 
 void die(const char *fmt, ...)
@@ -85,7 +87,7 @@ static double duration(const char *text)
 }
 
 enum { LONG_LIST_OBJECTS = 256, LONG_PREP_CONNS, LONG_TIMEOUT, LONG_PLAIN, LONG_IDLE_PATH,
-       LONG_DIGEST };
+       LONG_DIGEST, LONG_TOKEN };
 
 static const struct option long_options[] = {
 	{ "list-objects", required_argument, NULL, LONG_LIST_OBJECTS },
@@ -94,6 +96,7 @@ static const struct option long_options[] = {
 	{ "plain", required_argument, NULL, LONG_PLAIN },
 	{ "idle-path", required_argument, NULL, LONG_IDLE_PATH },
 	{ "digest", required_argument, NULL, LONG_DIGEST },
+	{ "token", required_argument, NULL, LONG_TOKEN },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -119,6 +122,7 @@ static void option_take(struct load *l, int option, const char *value)
 	case LONG_PLAIN: l->plain = value; break;
 	case LONG_IDLE_PATH: l->idle_path = value; break;
 	case LONG_DIGEST: l->digest = value; break;
+	case LONG_TOKEN: l->given_token = value; break;
 	case 'h': fputs(usage_text, stdout); exit(0);
 	default: fputs(usage_text, stderr); exit(2);
 	}

@@ -25,6 +25,7 @@ struct job {
 	bool tolerates_404;
 	struct str listing;      /* all names of the set, a line each */
 	const char *link_key;    /* of temporary URLs */
+	bool anonymous;          /* no token is sent */
 	/* private */
 	long next;
 	uint64_t record_us, end_us;

@@ -11,6 +11,7 @@ struct load {
 	const char *plain;       /* no login and no MD5 ETags: a path that stands for the account */
 	const char *idle_path;   /* what an idle connection asks for once */
 	const char *digest;      /* of temporary URLs: sha1, sha256, sha512 */
+	const char *given_token; /* to send instead of the one that the login gave, or NULL */
 	int port, conns, prep_conns;
 	double seconds, warm_s, timeout_s;
 	long requests;           /* stop after this many; 0: by the clock */

@@ -125,8 +125,8 @@ static void headers_of(const struct conn *c, struct buf *to)
 	buf_addf(to, "Host: %s:%d\r\n", l->host, l->port);
 	if (c->op == OP_LOGIN)
 		buf_addf(to, "X-Auth-User: %s\r\nX-Auth-Key: %s\r\n", l->user, l->key);
-	else if (c->op != OP_TEMPURL && l->token[0])
-		buf_addf(to, "X-Auth-Token: %s\r\n", l->token);
+	else if (c->op != OP_TEMPURL && !c->job->anonymous && l->token[0])
+		buf_addf(to, "X-Auth-Token: %s\r\n", l->given_token ? l->given_token : l->token);
 	if (c->op == OP_PUT)
 		buf_addf(to, "Content-Length: %" PRIu64 "\r\n"
 			 "Content-Type: application/octet-stream\r\n", c->put_size);

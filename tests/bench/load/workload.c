@@ -140,6 +140,22 @@ static uint64_t links(struct load *l, const char *name)
 	return job_measure(&j, name);
 }
 
+static uint64_t open_to_all(struct load *l, const char *name)
+{
+	struct job j = job_new(l, OP_GET, SMALL, "get4k");
+	char path[2 * KIB];
+
+	set_make(&j);
+	snprintf(path, sizeof(path), "%s/%s", l->account, j.container);
+	CLEANUP(reply_done) struct reply r =
+		simple_request(l, "POST", path, "X-Container-Read: .r:*\r\n");
+
+	if (r.status / 100 != 2)
+		die("opening %s answered %d", j.container, r.status);
+	j.anonymous = true;
+	return job_measure(&j, name);
+}
+
 static uint64_t deletes(struct load *l, const char *name)
 {
 	struct job j = job_new(l, OP_PUT, SMALL, "delete");
@@ -266,6 +282,7 @@ uint64_t workload_run(struct load *l, const char *name)
 	} others[] = {
 		{ "delete", deletes },
 		{ "tempurl", links },
+		{ "getpublic", open_to_all },
 		{ "login", logins },
 		{ "md5", md5_speed },
 	};

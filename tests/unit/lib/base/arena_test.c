@@ -36,6 +36,10 @@ static void texts(void **state)
 	s = arena_str(a, STR_NONE);
 	assert_int_equal(s.n, 0);
 	assert_string_equal(arena_cstr(a, S("xy")), "xy");
+	s = arena_join(a, (struct str[]){ S("a"), STR_NONE, S(""), S("b\0c"), S("d") }, 5);
+	assert_int_equal(s.n, 5);
+	assert_memory_equal(s.p, "ab\0cd", 6);
+	assert_string_equal(arena_join(a, NULL, 0).p, "");
 	s = arena_printf(a, "%s-%0500d", "n", 3);
 	assert_int_equal(s.n, 502);
 	assert_int_equal(s.p[502], 0);
