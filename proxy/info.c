@@ -83,7 +83,14 @@ static uint32_t *slot_of(struct str key)
 
 static struct str key_of(struct arena *a, struct str account, struct str container)
 {
-	return container.p ? arena_printf(a, "%.*s/%.*s", STR(account), STR(container)) : account;
+	if (!container.p)
+		return account;
+	char *key = arena_alloc(a, account.n + 1 + container.n), *p = key;
+
+	p = mempcpy(p, account.p, account.n);
+	*p++ = '/';
+	p = mempcpy(p, container.p, container.n);
+	return str_of(key, (size_t)(p - key));
 }
 
 static void forget(struct map *cache, struct str key)

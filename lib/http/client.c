@@ -232,11 +232,17 @@ void exchange_set_timeouts(struct exchange *x, uint64_t response_ms, uint64_t wr
 
 static void add_host(struct buf *b, const struct http_address *to)
 {
-	const char *name = to->host ? to->host : to->ip;
+	struct str name = str_from(to->host ? to->host : to->ip);
+	bool v6 = str_chr(name, ':') >= 0;
 
-	buf_addf(b, strchr(name, ':') ? "Host: [%s]" : "Host: %s", name);
-	if (to->port != (to->tls ? 443 : 80))
-		buf_addf(b, ":%u", to->port);
+	buf_add_str(b, v6 ? S("Host: [") : S("Host: "));
+	buf_add_str(b, name);
+	if (v6)
+		buf_add_char(b, ']');
+	if (to->port != (to->tls ? 443 : 80)) {
+		buf_add_char(b, ':');
+		buf_add_u64(b, to->port);
+	}
 	buf_add_lit(b, "\r\n");
 }
 

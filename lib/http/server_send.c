@@ -51,9 +51,17 @@ static char *put_framing(char *p, const struct sender *s)
 
 	if (s->chunked)
 		return PUT(p, "Transfer-Encoding: chunked\r\n");
-	if (has_content(res) && res->content_length >= 0)
-		p += snprintf(p, 64, "Content-Length: %" PRId64 "\r\n", res->content_length);
-	return p;
+	if (!has_content(res) || res->content_length < 0)
+		return p;
+	char digits[20];
+	size_t at = sizeof digits;
+	uint64_t n = (uint64_t)res->content_length;
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	p = put(PUT(p, "Content-Length: "), str_of(digits + at, sizeof digits - at));
+	return PUT(p, "\r\n");
 }
 
 static char *put_connection(char *p, const struct http_exchange *x)

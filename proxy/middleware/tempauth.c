@@ -75,7 +75,17 @@ static void too_many(struct response *res)
 
 static struct str token_prefix(struct arena *a)
 {
-	return arena_printf(a, "%.*stk", STR(prefixes.v[0]));
+	char *text = arena_alloc(a, prefixes.v[0].n + 2);
+
+	memcpy(text, prefixes.v[0].p, prefixes.v[0].n);
+	memcpy(text + prefixes.v[0].n, "tk", 2);
+	return str_of(text, prefixes.v[0].n + 2);
+}
+
+static void add_group(struct buf *b, struct str group)
+{
+	buf_add_char(b, ',');
+	buf_add_str(b, group);
 }
 
 /* Groups as Swift puts them together: account, account:user, configured ones, and for an .admin the
@@ -86,19 +96,22 @@ static struct str groups_of(struct arena *a, const struct user *user)
 	struct str rest = user->groups, group;
 	bool admin = false;
 
-	buf_addf(&b, "%.*s,%.*s", STR(user->account), STR(user->id));
+	buf_add_str(&b, user->account);
+	add_group(&b, user->id);
 	while (user->groups.n && (group = str_cut(&rest, ',')).p) {
 		if (str_eq(group, S(".admin")))
 			admin = true;
 		else
-			buf_addf(&b, ",%.*s", STR(group));
+			add_group(&b, group);
 	}
 	for (unsigned i = 0; admin && i < prefixes.n; i++)
-		if (prefixes.v[i].n)
-			buf_addf(&b, ",%.*s%.*s", STR(prefixes.v[i]), STR(user->account));
+		if (prefixes.v[i].n) {
+			add_group(&b, prefixes.v[i]);
+			buf_add_str(&b, user->account);
+		}
 	ssize_t slash = str_rchr(user->url, '/');
 	if (admin && slash >= 0)
-		buf_addf(&b, ",%.*s", STR(str_skip(user->url, (size_t)slash + 1)));
+		add_group(&b, str_skip(user->url, (size_t)slash + 1));
 	return arena_str(a, buf_str(&b));
 }
 
