@@ -159,7 +159,8 @@ task_asserted static void rings_run(void *arg)
 	struct objectd *o = arg;
 	struct fault why = { 0 }, said = { 0 };
 
-	while (task_sleep(objectd_conf.ring_check_interval) != -ECANCELED) {
+	o->rings_task = task_self();
+	while (task_wait("rings", objectd_conf.ring_check_interval) != -ECANCELED) {
 		int changed = cluster_refresh_rings(o->cluster, &why);
 
 		/* Every second the same would fill the log. */
@@ -171,6 +172,7 @@ task_asserted static void rings_run(void *arg)
 			replicator_wake(o->replicator);
 		}
 	}
+	o->rings_task = NULL;
 }
 
 static void start_background(struct objectd *o)

@@ -46,6 +46,7 @@ struct objectd {
 	struct expirer *expirer;
 	struct reaper *reaper;
 	struct reconciler *reconciler;
+	struct task *rings_task;        /* looks for new rings when it is woken */
 	struct task_group *background;  /* tasks that live until the process stops */
 	bool stopping;
 };

@@ -132,6 +132,82 @@ bool route_is_account_row(const struct request *req)
 					   headers_has(&req->headers, S("X-Delete-Timestamp")));
 }
 
+/* ---- proxies with other rings ---- */
+
+enum { STALE_LOG_MS = 10000 };
+
+METRIC_COUNTER(stale_rings, "needletail_objectd_stale_ring_requests_total",
+	       "Requests refused because the proxy's ring is older and names this device wrongly.");
+
+static struct ring *ring_for(const struct objectd *o, const struct request *req,
+			     const struct backend_path *p)
+{
+	const struct cluster *c = o->cluster;
+	struct str index = headers_get(&req->headers, S("X-Backend-Storage-Policy-Index"));
+	const struct policy *policy;
+	uint64_t i = 0;
+
+	if (!p->container.p)
+		return c->account_ring;
+	if (!p->object.p)
+		return c->container_ring;
+	if (index.n && str_to_u64(index, &i) < 0)
+		return NULL;
+	policy = cluster_policy(c, (unsigned)i);
+	return policy ? policy->ring : NULL;
+}
+
+static bool is_owner(const struct objectd *o, const struct ring *ring,
+		     const struct backend_path *p)
+{
+	const struct ring_dev *devs[RING_REPLICAS_MAX];
+	const struct cluster *c = o->cluster;
+	uint32_t part = ring_part_of(ring, c->hash_prefix, c->hash_suffix, p->account,
+				     p->container, p->object);
+	unsigned n = ring_primaries(ring, part, devs, RING_REPLICAS_MAX);
+
+	for (unsigned i = 0; i < n; i++)
+		if (devs[i]->port == o->port && strcmp(devs[i]->device, o->device) == 0 &&
+		    strcmp(devs[i]->ip, o->ip) == 0)
+			return true;
+	return false;
+}
+
+/* Whether it was answered that the proxy's ring is too old. What a proxy with newer rings sends is
+ * taken: it knows better; and this device looks for new rings itself. */
+static bool refuse_stale_ring(struct objectd *o, const struct request *req,
+			      const struct backend_path *p, struct response *res)
+{
+	static uint64_t said_ms;
+	struct str text = headers_get(&req->headers, S(RING_VERSION_HEADER));
+	const struct ring *ring;
+	uint64_t theirs;
+
+	if (!text.p || str_to_u64(text, &theirs) < 0)
+		return false;
+	ring = ring_for(o, req, p);
+	if (!ring || ring_version(ring) < 0 || theirs == (uint64_t)ring_version(ring))
+		return false;
+	if (theirs > (uint64_t)ring_version(ring)) {
+		if (o->rings_task)
+			task_wake(o->rings_task);
+		return false;
+	}
+	if (is_owner(o, ring, p))
+		return false;
+	if (said_ms == 0 || clock_mono_ms() - said_ms > STALE_LOG_MS) {
+		said_ms = clock_mono_ms();
+		log_warn("%.*s has version %" PRIu64 " of a ring of which version %" PRId64
+			 " is here: refused what it sent to the wrong device",
+			 STR(req->peer_ip), theirs, ring_version(ring));
+	}
+	metric_add(&stale_rings, 1);
+	respond_text(res, RING_STALE_STATUS, "The ring is older than version %" PRId64 ".\n",
+		     ring_version(ring));
+	headers_setf(&res->headers, S(RING_VERSION_HEADER), "%" PRId64, ring_version(ring));
+	return true;
+}
+
 /* ---- objectds among themselves ---- */
 
 waits static void handle_internal(struct objectd *o, struct request *req, struct response *res,
@@ -181,6 +257,8 @@ waits static void handle_path(struct objectd *o, struct request *req, struct res
 		return respond_status(res, 507);        /* as when Swift finds it not mounted */
 	if (str_eq(p.account, S(".needletail")))
 		handle_internal(o, req, res, &p);
+	else if (refuse_stale_ring(o, req, &p, res))
+		return;
 	else if (!p.container.p)
 		account_handle(o, req, res, &p);
 	else if (!p.object.p && route_is_account_row(req))

@@ -189,22 +189,26 @@ static int start_server(struct proxy *p, struct fault *why)
 
 /* ---- the worker ---- */
 
-enum { RING_CHECK_MS = 15000 };
+enum { RING_CHECK_MS = 1000 };
 
-/* Rings may be replaced at any time by copying files (Swift's servers look every 15 s too). */
+/* Rings may be replaced at any time by copying files (Swift's servers look every 15 s). */
 waits static void watch_rings(void *arg)
 {
-	struct fault why;
+	struct fault why = { 0 }, said = { 0 };
 
 	(void)arg;
-	while (task_sleep(RING_CHECK_MS) == 0) {
+	self.proxy.rings_task = task_self();
+	while (task_wait("rings", RING_CHECK_MS) != -ECANCELED) {
 		int rc = cluster_refresh_rings(&self.cluster, &why);
 
-		if (rc < 0)
+		/* Every second the same would fill the log. */
+		if (rc < 0 && strcmp(why.text, said.text) != 0)
 			log_error("rings: %s, keeping the old", why.text);
 		else if (rc > 0)
 			log_info("%d rings have changed", rc);
+		said = rc < 0 ? why : (struct fault){ 0 };
 	}
+	self.proxy.rings_task = NULL;
 }
 
 /* Large allocations go back to the kernel when they are freed. By itself malloc would take them from

@@ -16,6 +16,7 @@ struct proxy_conf;                      /* proxy/proxy_conf.h */
 struct proxy {
 	const struct proxy_conf *conf;
 	struct cluster *cluster;        /* rings and policies */
+	struct task *rings_task;        /* looks for new rings when it is woken */
 	struct http_client *client;     /* connections to storage servers */
 	struct backend *backend;        /* error limiting, node order */
 	struct middleware *pipeline;    /* the first one */

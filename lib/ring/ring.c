@@ -310,9 +310,12 @@ void ring_index(struct ring *r)
 
 	for (uint64_t cell = 0; cell < r->cells; cell++)
 		holds[ring_cell_at(r, cell)] = true;
-	for (unsigned i = 0; i < r->devs_n; i++)
-		if (r->devs[i])
-			sorted[n++] = r->devs[i];
+	for (unsigned i = 0; i < r->devs_n; i++) {
+		if (!r->devs[i])
+			continue;
+		r->devs[i]->ring_version = r->version;
+		sorted[n++] = r->devs[i];
+	}
 	qsort(sorted, n, sizeof *sorted, server_order);
 	for (unsigned tier = 0; tier < TIER_COUNT; tier++) {
 		unsigned number = 0;

@@ -27,7 +27,15 @@ struct ring_dev {
 	char device[RING_DEVICE_SIZE];
 	double weight;
 	char *meta;
+	int64_t ring_version;           /* of the ring that it is in; see RING_VERSION_HEADER */
 };
+
+/* Proxies tell with each request which version their ring has. A storage server whose own ring is
+ * newer, and does not have it as an owner of the partition any more, refuses with this status
+ * (which nobody else uses) and the same header: then the proxy looks for new rings. Swift's
+ * programs send no such header and never get such an answer. */
+#define RING_VERSION_HEADER "X-Needletail-Ring"
+enum { RING_STALE_STATUS = 513 };
 
 /* A device that held a partition before and does not now. */
 struct ring_moved {

@@ -30,12 +30,24 @@ int node_address(const struct ring_dev *dev, struct http_address *ret)
 	return 0;
 }
 
+/* So that a server with a newer ring can tell that this one is old. */
+static void add_ring_version(const struct headers *h, const struct ring_dev *dev,
+			     struct headers *ret)
+{
+	*ret = (struct headers){ .arena = h->arena, .n = h->n, .cap = h->n + 1 };
+	ret->v = arena_alloc(h->arena, ret->cap * sizeof *ret->v);
+	memcpy(ret->v, h->v, h->n * sizeof *h->v);
+	if (dev->ring_version >= 0)
+		headers_addf(ret, S(RING_VERSION_HEADER), "%" PRId64, dev->ring_version);
+}
+
 int node_send(struct backend *b, const struct node *node, struct str method, struct str target_path,
 	      struct str query, const struct headers *h, int64_t length, struct str first_bytes,
 	      struct exchange **ret)
 {
 	AUTO(exchange) x = NULL;
 	struct http_address to;
+	struct headers all;
 	int rc = node_address(node->dev, &to);
 
 	if (rc == 0)
@@ -43,7 +55,8 @@ int node_send(struct backend *b, const struct node *node, struct str method, str
 	if (rc >= 0) {
 		struct str path = node_path(h->arena, node->dev, target_path, query);
 
-		rc = exchange_send(x, method, path, h, length, first_bytes);
+		add_ring_version(h, node->dev, &all);
+		rc = exchange_send(x, method, path, &all, length, first_bytes);
 	}
 	if (rc < 0) {
 		node_failed(b, node->dev, rc, "sending a request");

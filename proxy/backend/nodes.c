@@ -210,6 +210,14 @@ void node_failed(struct backend *b, const struct ring_dev *dev, int error, const
 
 	if (error == -ECANCELED)
 		return;
+	if (error == RING_STALE_STATUS) {
+		/* Nothing is wrong with the server. */
+		log_warn("%s:%u/%s has a newer ring than version %" PRId64, dev->ip, dev->port,
+			 dev->device, dev->ring_version);
+		if (b->proxy->rings_task)
+			task_wake(b->proxy->rings_task);
+		return;
+	}
 	if (known && known->refused && error == -ECONNREFUSED) {
 		log_debug("%s:%u/%s still refuses connections", dev->ip, dev->port, dev->device);
 		add_errors(b, dev, 0, error);
