@@ -211,8 +211,8 @@ waits static void watch_rings(void *arg)
 	self.proxy.rings_task = NULL;
 }
 
-/* Large allocations go back to the kernel when they are freed. By itself malloc would take them from
- * the heap as soon as it has seen a few, where they leave holes between what requests hold. */
+/* Large allocations go back to the kernel when they are freed. By itself malloc would take them
+ * from the heap as soon as it has seen a few, where they leave holes between what requests hold. */
 static void tune_malloc(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 128 * KIB);

@@ -120,8 +120,8 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
 	struct conn *c = conn_of(h->data);
 
 	(void)hint;
-	/* Nobody wants a client's bytes now, and there is no memory for what is only good for speed:
-	 * they stay in the socket. */
+	/* Nobody wants a client's bytes now, and there is no memory for what is only good for
+	 * speed: they stay in the socket. */
 	if (!c->in.p && !c->reader && c->watcher && pages_scarce()) {
 		*buf = uv_buf_init(NULL, 0);
 		return;

@@ -164,6 +164,9 @@ struct upload {
 	const struct target *target;
 	struct headers *headers;        /* one set per replica */
 	unsigned n;
+	/* Whose headers they are: the upload takes a share in it, and room in its arena. NULL: the
+	 * headers are copied. */
+	struct write *write;
 	int64_t length;                 /* -1: unknown */
 	uint64_t length_max;
 	struct str first;               /* what was read of the body already */

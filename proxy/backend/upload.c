@@ -47,6 +47,7 @@ struct putter {
 
 struct upload_run {
 	struct arena *arena;
+	struct write *write;            /* may be NULL */
 	struct backend *backend;
 	struct target target;
 	struct nodes nodes;
@@ -75,7 +76,10 @@ static void run_unref(struct upload_run *r)
 		pages_give(r->slots[i].p, r->slots[i].size);
 	digest_free(r->digest);
 	nodes_done(&r->nodes);
-	arena_free(r->arena);
+	if (r->write)
+		write_unref(r->write);  /* whose arena it is */
+	else
+		arena_free(r->arena);
 }
 
 static void wake_owner(struct upload_run *r)
@@ -443,10 +447,13 @@ static void final_answer(struct request *req, const struct upload_run *r, struct
 
 static struct upload_run *run_new(struct request *req, const struct upload *u)
 {
-	struct arena *a = arena_new();
+	struct arena *a = u->write ? u->write->arena : arena_new();
 	struct upload_run *r = arena_zalloc(a, sizeof *r);
 
 	r->arena = a;
+	r->write = u->write;
+	if (r->write)
+		r->write->refs++;
 	r->backend = proxy_request(req)->proxy->backend;
 	r->target = *u->target;
 	r->target.path = arena_str(a, u->target->path);
@@ -460,9 +467,12 @@ static struct upload_run *run_new(struct request *req, const struct upload *u)
 		struct putter *p = &r->putters[i];
 
 		p->run = r;
-		p->headers = arena_alloc(a, sizeof *p->headers);
-		headers_init(p->headers, a);
-		headers_copy(p->headers, &u->headers[i]);
+		p->headers = &u->headers[i];
+		if (!u->write) {
+			p->headers = arena_alloc(a, sizeof *p->headers);
+			headers_init(p->headers, a);
+			headers_copy(p->headers, &u->headers[i]);
+		}
 		headers_add_ref(p->headers, S("Expect"), S("100-continue"));
 		headers_add_ref(p->headers, S("Trailer"), S("X-Needletail-Etag"));
 		if (u->length >= 0)

@@ -311,6 +311,7 @@ waits static void put_streaming(struct put *put, struct str more, struct respons
 		.target = &put->target,
 		.headers = put->write->headers,
 		.n = put->write->n,
+		.write = put->write,
 		.length = req->chunked ? -1 : req->content_length,
 		.length_max = proxy_request(req)->proxy->conf->limits.max_file_size,
 		.if_absent = put->if_absent,
