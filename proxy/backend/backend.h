@@ -18,8 +18,13 @@ struct task_group *backend_background(struct backend *b);
  * answer are tried in the background and come back as soon as they do. error: negative errno, or a
  * status of 500 and above. Logs. */
 void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing);
-/* It has not failed yet, but another one is being asked instead: counts as one error. */
+/* It is late (concurrency_timeout): others are preferred for some seconds, and it is asked
+ * something easy. When it does not answer that within a second it is put aside. */
+void node_suspect(struct backend *b, const struct ring_dev *dev);
+/* The same, and another server is asked instead: counts as one error. */
 void node_slow(struct backend *b, const struct ring_dev *dev);
+/* It was late within the last seconds. */
+bool node_is_slow(struct backend *b, const struct ring_dev *dev);
 /* Whether requests pass it over for now. */
 bool node_limited(struct backend *b, const struct ring_dev *dev);
 
@@ -40,27 +45,33 @@ int target_object(struct request *req, const struct swift_path *path, unsigned p
 		  struct target *ret) must_check;
 /* Devices that hold it: how many (at most max are written). */
 unsigned target_primaries(const struct target *t, const struct ring_dev *out[], unsigned max);
+/* Devices that held it before a rebalance and may still do: how many (at most max are written). */
+unsigned target_previous(const struct target *t, const struct ring_dev *out[], unsigned max);
 
 /* ---- the order in which servers are asked ---- */
 
 struct node {
 	const struct ring_dev *dev;     /* lives as long as the nodes */
-	bool handoff;
+	bool handoff;                   /* no primary */
+	bool previous;                  /* a handoff that was a primary before a rebalance */
 };
-enum { NODES_REFUSING_MAX = 8 };
-/* Primaries in random (or affinity) order, then handoffs, without those in trouble, up to
- * request_node_factor times the replicas. One that gets into trouble after it was handed out is
- * replaced. When there are no others, those that refused connections are tried again, which costs
- * next to nothing: after a restart of everything they may all be back. */
+enum { NODES_REFUSING_MAX = 8, NODES_PREVIOUS_MAX = 8 };
+/* Primaries in random (or affinity) order, for reads the late ones last and the partition's
+ * previous owners behind them; then handoffs. Without those in trouble, up to request_node_factor
+ * times the replicas. One that gets into trouble after it was handed out is replaced. When there
+ * are no others, those that were not there (for reads: that refused connections) are tried again:
+ * after a restart of everything they may all be back. */
 struct nodes {
 	struct backend *backend;
 	struct ring *ring;
 	uint32_t part;
 	unsigned primaries, next, left;
 	const struct ring_dev *primary[RING_REPLICAS_MAX], *last;
-	bool handing_off;
+	bool handing_off, writing;
 	struct ring_handoffs handoffs;
-	/* Passed over because they refused connections lately: the last resort. */
+	const struct ring_dev *previous[NODES_PREVIOUS_MAX];
+	unsigned previous_n, previous_at;
+	/* Passed over because they were not there lately: the last resort. */
 	const struct ring_dev *refusing[NODES_REFUSING_MAX];
 	unsigned refusing_n, refusing_at;
 };
@@ -77,6 +88,12 @@ void nodes_done(struct nodes *n);
 waits must_check int node_send(struct backend *b, const struct node *node, struct str method,
 			       struct str target_path, struct str query, const struct headers *h,
 			       int64_t length, struct str first_bytes, struct exchange **ret);
+/* Waits for the answer to what was sent (exchange_receive), for timeout_ms at most, which then
+ * holds between two pieces of its body. A server that is late is suspected (node_suspect) and given
+ * up with -ETIMEDOUT as soon as it is put aside. Notes nothing else against it. */
+waits must_check int node_receive(struct backend *b, const struct node *node, struct exchange *x,
+				  struct arena *a, bool head, uint64_t timeout_ms,
+				  struct response *res);
 /* "/device" in front of the target's path, "?query" behind it. */
 struct str node_path(struct arena *a, const struct ring_dev *dev, struct str target_path,
 		     struct str query);
@@ -126,8 +143,12 @@ struct write {
 		struct headers headers;
 		struct str body;
 	} *answers;
+	/* The proxy has computed the MD5 of the body itself: a server that says 422 got other
+	 * bytes, and a handoff is asked in its place. */
+	bool verified;
 	/* Internal. */
 	struct nodes nodes;
+	struct sender *senders;
 	struct task *waiter;
 	unsigned refs, running;
 };
@@ -143,6 +164,11 @@ waits must_check int write_run(struct write *w);
 /* The best answer into res: status, headers, body copied to the request's arena; 503 without
  * quorum. */
 void write_respond(struct request *req, const struct write *w, struct response *res);
+
+/* Sends it, with other headers and no body, to the devices that held the partition before
+ * a rebalance, one after another: how many answered 2xx. For what primaries do not know because it
+ * is still on its way to them. */
+waits unsigned write_ask_previous(struct request *req, const struct write *w, struct headers *h);
 
 /* ---- quorum ---- */
 

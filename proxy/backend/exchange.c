@@ -1,5 +1,8 @@
 /* One request to one storage server. */
+#include "lib/base/clock.h"
 #include "proxy/backend/internal.h"
+
+enum { WATCH_MS = 100 };                /* how soon a verdict on a late server is noticed */
 
 struct str node_path(struct arena *a, const struct ring_dev *dev, struct str target_path,
 		     struct str query)
@@ -65,6 +68,34 @@ int node_send(struct backend *b, const struct node *node, struct str method, str
 	node_connected(b, node->dev);
 	*ret = TAKE(x);
 	return 0;
+}
+
+int node_receive(struct backend *b, const struct node *node, struct exchange *x, struct arena *a,
+		 bool head, uint64_t timeout_ms, struct response *res)
+{
+	uint64_t patience = b->proxy->conf->concurrency_timeout;
+	uint64_t now = clock_mono_ms(), until = now + timeout_ms;
+	bool suspected = false;
+	int rc;
+
+	for (;;) {
+		uint64_t began = now, step = suspected ? (uint64_t)WATCH_MS : patience;
+
+		step = MIN(step, until > now ? until - now : 1);
+		exchange_set_timeouts(x, step, 0);
+		rc = exchange_receive(x, a, head, res);
+		now = clock_mono_ms();
+		/* Sooner than asked for: that was the task's deadline. */
+		if (rc != -ETIMEDOUT || now >= until || now - began + 2 < step)
+			break;
+		if (!suspected)
+			node_suspect(b, node->dev);
+		else if (node_limited(b, node->dev))
+			break;
+		suspected = true;
+	}
+	exchange_set_timeouts(x, timeout_ms, 0);
+	return rc;
 }
 
 static bool belongs_to_connection(struct str name)

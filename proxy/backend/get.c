@@ -10,8 +10,15 @@
 METRIC_COUNTER(resumed, "needletail_proxy_resumed_reads_total",
 	       "Object reads that went on from another replica.");
 
+static const char *const reasons[] = { "no answer", "not proven", "no quorum", NULL };
+enum reason { NO_ANSWER, NOT_PROVEN, NO_QUORUM };
+METRIC_COUNTER_BY(unavailable, "needletail_proxy_read_failures_total",
+		  "Reads that were answered 503.", "reason", reasons);
+
 enum { REFUSAL_BODY_MAX = 64 * KIB, DRAIN_MAX = 64 * KIB, REFUSALS_MAX = 16, LATE_MAX = 8,
-       ATTEMPTS_MAX = 3 };
+       ATTEMPTS_MAX = 3,
+       STALL_FACTOR = 4,                /* times concurrency_timeout: a body is late */
+};
 
 struct refusal {
 	int status;
@@ -37,6 +44,7 @@ struct getter {
 	struct target target;
 	struct nodes nodes;
 	unsigned suppress;              /* so many 404s of primaries are not believed */
+	unsigned known;                 /* owners that said what they have */
 	struct timestamp tombstone;     /* the newest that was seen */
 	struct refusal *refusals;
 	unsigned refused;
@@ -150,6 +158,8 @@ waits static void weigh_refusal(struct getter *g, const struct node *node, struc
 
 	if (res->status >= 500)
 		node_failed(g->backend, node->dev, res->status, "reading");
+	if (res->status < 500 && (!node->handoff || node->previous))
+		g->known++;
 	if (node->handoff && (missing || (res->status >= 500 && !timestamp_is_set(ts))))
 		return;
 	if (missing && g->suppress > 0) {
@@ -171,6 +181,7 @@ waits static bool weigh_source(struct getter *g, const struct node *node, struct
 
 	/* A database that knows of no PUT is a husk that replication left. */
 	if (put.p && !timestamp_is_set(timestamp_in(&res->headers, S("X-Put-Timestamp")))) {
+		g->known += !node->handoff || node->previous;
 		refuse(g, 404, NULL);
 		return false;
 	}
@@ -209,13 +220,31 @@ waits static int weigh(struct getter *g, const struct node *node, struct exchang
 	return 0;
 }
 
+/* How long an answer may take. */
+static uint64_t answer_ms(const struct getter *g)
+{
+	const struct proxy_conf *conf = g->backend->proxy->conf;
+
+	return g->target.kind == SWIFT_OBJECT && !g->get.newest ? conf->recoverable_node_timeout :
+								  conf->node_timeout;
+}
+
+/* How long the next piece of a body may take. Where another server can go on it is not waited for
+ * long, unless that was tried at this place already. */
+static uint64_t stall_ms(const struct getter *g)
+{
+	const struct proxy_conf *conf = g->backend->proxy->conf;
+
+	if (g->target.kind != SWIFT_OBJECT || g->attempts > 0)
+		return answer_ms(g);
+	return MIN(STALL_FACTOR * conf->concurrency_timeout, conf->recoverable_node_timeout);
+}
+
 /* Asks one server. When it does not answer soon it is put among the late ones. */
 waits static int ask(struct getter *g, const struct node *node)
 {
-	const struct proxy_conf *conf = g->backend->proxy->conf;
-	bool recoverable = g->target.kind == SWIFT_OBJECT && !g->get.newest;
-	uint64_t timeout = recoverable ? conf->recoverable_node_timeout : conf->node_timeout;
-	uint64_t patience = MIN(conf->concurrency_timeout, timeout);
+	uint64_t timeout = answer_ms(g);
+	uint64_t patience = MIN(g->backend->proxy->conf->concurrency_timeout, timeout);
 	AUTO(exchange) x = NULL;
 	struct response res;
 	int rc = node_send(g->backend, node, g->get.head ? S("HEAD") : S("GET"), g->target.path,
@@ -225,7 +254,7 @@ waits static int ask(struct getter *g, const struct node *node)
 		return rc == -ECANCELED ? rc : 0;
 	exchange_set_timeouts(x, g->lates < LATE_MAX ? patience : timeout, 0);
 	rc = exchange_receive(x, g->req->arena, g->get.head, &res);
-	exchange_set_timeouts(x, timeout, 0);
+	exchange_set_timeouts(x, stall_ms(g), 0);
 	if (rc == -ETIMEDOUT && patience < timeout && g->lates < LATE_MAX) {
 		node_slow(g->backend, node->dev);
 		g->late[g->lates++] = (struct late){
@@ -248,9 +277,10 @@ waits static int ask_late(struct getter *g, bool wait)
 
 		if (!l->x || (!wait && !exchange_answered(l->x)))
 			continue;
-		exchange_set_timeouts(l->x, l->until_ms > now ? l->until_ms - now : 1, 0);
-		int rc = exchange_receive(l->x, g->req->arena, g->get.head, &res);
+		int rc = node_receive(g->backend, &l->node, l->x, g->req->arena, g->get.head,
+				      l->until_ms > now ? l->until_ms - now : 1, &res);
 
+		exchange_set_timeouts(l->x, stall_ms(g), 0);
 		rc = weigh(g, &l->node, TAKE(l->x), rc, &res);
 		if (rc < 0 || (rc > 0 && !g->get.newest))
 			return rc;
@@ -371,8 +401,9 @@ waits static int resume_at(struct getter *g, const struct node *node, const stru
 
 	if (rc < 0)
 		return rc == -ECANCELED ? rc : 0;
-	exchange_set_timeouts(x, g->backend->proxy->conf->recoverable_node_timeout, 0);
-	rc = exchange_receive(x, g->req->arena, false, &res);
+	rc = node_receive(g->backend, node, x, g->req->arena, false,
+			  g->backend->proxy->conf->recoverable_node_timeout, &res);
+	exchange_set_timeouts(x, stall_ms(g), 0);
 	if (rc < 0 || res.status >= 500)
 		node_failed(g->backend, node->dev, rc < 0 ? rc : res.status, "reading");
 	if (rc < 0)
@@ -429,7 +460,9 @@ waits static int resume(struct getter *g, int error)
 {
 	if (error == -ECANCELED)
 		return error;
-	if (g->node.dev)
+	if (g->node.dev && error == -ETIMEDOUT && stall_ms(g) < answer_ms(g))
+		node_suspect(g->backend, g->node.dev);
+	else if (g->node.dev)
 		node_failed(g->backend, g->node.dev, error, "reading a body");
 	g->node.dev = NULL;
 	body_close(g->res.body);
@@ -499,6 +532,24 @@ static void respond_with_source(struct getter *g, struct response *res)
 	res->body = &g->body;
 }
 
+/* Whether so many owners are silent that a quorum of writers may have been among them. Those of a
+ * tombstone know better. */
+static bool may_be_elsewhere(const struct getter *g)
+{
+	unsigned owners = g->nodes.primaries + g->nodes.previous_n;
+
+	return !timestamp_is_set(g->tombstone) &&
+	       owners - MIN(g->known, owners) >= quorum_size(g->nodes.primaries);
+}
+
+static void respond_unavailable(struct getter *g, enum reason why, struct response *res)
+{
+	metric_add_at(&unavailable, why, 1);
+	log_warn("%s %.*s: 503 from %u answers, %s", g->get.head ? "HEAD" : "GET",
+		 STR(g->target.path), g->refused, reasons[why]);
+	respond_status(res, 503);
+}
+
 static void respond_with_refusal(struct getter *g, struct response *res)
 {
 	int statuses[REFUSALS_MAX];
@@ -509,9 +560,12 @@ static void respond_with_refusal(struct getter *g, struct response *res)
 
 	response_init(res, g->req->arena);
 	if (best < 0) {
-		log_warn("%s %.*s: 503 from %u answers", g->get.head ? "HEAD" : "GET",
-			 STR(g->target.path), g->refused);
-		respond_status(res, 503);
+		respond_unavailable(g, g->refused ? NO_QUORUM : g->known ? NOT_PROVEN : NO_ANSWER,
+				    res);
+		return;
+	}
+	if (statuses[best] == 404 && may_be_elsewhere(g)) {
+		respond_unavailable(g, NOT_PROVEN, res);
 		return;
 	}
 	const struct refusal *r = &g->refusals[best];

@@ -15,12 +15,16 @@ struct backend {
 	bool no_digests;                /* the last listing came from a server that knows none */
 };
 
-/* A server that failed lately. */
+/* A server that failed or was late lately. */
 struct trouble {
 	unsigned errors;
 	uint64_t last_ms;               /* of the last error */
+	uint64_t slow_until_ms;         /* it was late: others are preferred until then */
+	uint64_t behind_until_ms;       /* it was away: what it missed may not be home before */
 	bool refused;                   /* the last error was a refused connection */
-	bool probing;                   /* a task waits until it answers */
+	bool silent;                    /* or no answer at all */
+	bool probing;                   /* a task looks whether it answers */
+	bool aside;                     /* counted as put aside */
 };
 
 enum { TROUBLE_KEY_SIZE = RING_HOST_SIZE + RING_DEVICE_SIZE + 16 };

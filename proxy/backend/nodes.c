@@ -7,12 +7,19 @@
 #include "lib/metrics/metrics.h"
 #include "proxy/backend/internal.h"
 
-enum { PROBE_FIRST_MS = 250, PROBE_MAX_MS = 4000, PROBE_ANSWER_MS = 1000, GRACE_STEP_MS = 20 };
+enum { PROBE_FIRST_MS = 250, PROBE_MAX_MS = 4000, PROBE_ANSWER_MS = 1000, GRACE_STEP_MS = 20,
+       SLOW_FOR_MS = 5000, BEHIND_FOR_MS = 60000, LOOK_MS = 1000 };
 
 METRIC_COUNTER(node_errors, "needletail_proxy_node_errors_total",
 	       "Failed exchanges with storage servers.");
 METRIC_COUNTER(handoffs_used, "needletail_proxy_handoffs_total",
 	       "Handoff servers that were asked.");
+METRIC_COUNTER(previous_used, "needletail_proxy_previous_owners_total",
+	       "Previous owners of a partition that were asked.");
+METRIC_COUNTER(slow_answers, "needletail_proxy_late_answers_total",
+	       "Requests that a storage server did not answer within concurrency_timeout.");
+METRIC_GAUGE(nodes_aside, "needletail_proxy_nodes_aside",
+	     "Storage servers that are left alone because of errors, counted by each worker.");
 
 struct backend *backend_new(struct proxy *p)
 {
@@ -71,28 +78,81 @@ struct str trouble_key(const struct ring_dev *dev, char text[TROUBLE_KEY_SIZE])
 	return str_of(text, (size_t)n);
 }
 
-bool node_limited(struct backend *b, const struct ring_dev *dev)
+static struct trouble *find_trouble(struct backend *b, const struct ring_dev *dev)
 {
-	const struct proxy_conf *conf = b->proxy->conf;
 	char text[TROUBLE_KEY_SIZE];
 
 	if (map_count(b->troubles) == 0)
-		return false;
-	struct str key = trouble_key(dev, text);
-	struct trouble *t = map_peek(b->troubles, key);
+		return NULL;
+	return map_peek(b->troubles, trouble_key(dev, text));
+}
+
+static bool is_over(const struct backend *b, const struct trouble *t)
+{
+	return t->errors > (uint64_t)b->proxy->conf->error_suppression_limit;
+}
+
+/* Keeps the gauge right; after every change of t->errors. */
+static void count_aside(const struct backend *b, struct trouble *t)
+{
+	bool aside = is_over(b, t);
+
+	metric_gauge_add(&nodes_aside, (int)aside - (int)t->aside);
+	t->aside = aside;
+}
+
+static void forget(struct backend *b, struct str key)
+{
+	struct trouble *t = map_remove(b->troubles, key);
+
+	if (t && t->aside)
+		metric_gauge_add(&nodes_aside, -1);
+	free(t);
+}
+
+bool node_limited(struct backend *b, const struct ring_dev *dev)
+{
+	char text[TROUBLE_KEY_SIZE];
+	struct trouble *t = find_trouble(b, dev);
 
 	if (!t)
 		return false;
-	if (!t->probing && clock_mono_ms() - t->last_ms > conf->error_suppression_interval) {
-		free(map_remove(b->troubles, key));
+	if (!t->probing && clock_mono_ms() > t->behind_until_ms &&
+	    clock_mono_ms() - t->last_ms > b->proxy->conf->error_suppression_interval) {
+		forget(b, trouble_key(dev, text));
 		return false;
 	}
-	return t->errors > (uint64_t)conf->error_suppression_limit;
+	return is_over(b, t);
+}
+
+bool node_is_slow(struct backend *b, const struct ring_dev *dev)
+{
+	const struct trouble *t = find_trouble(b, dev);
+
+	return t && clock_mono_ms() < t->slow_until_ms;
+}
+
+/* Behind for a while: until the replicators have told it what was deleted and overwritten while it
+ * was away, reads ask those first that were there. */
+static void welcome(const struct backend *b, struct trouble *t)
+{
+	t->errors = 0;
+	t->refused = false;
+	t->behind_until_ms = clock_mono_ms() + BEHIND_FOR_MS;
+	count_aside(b, t);
+}
+
+static bool node_is_behind(struct backend *b, const struct ring_dev *dev)
+{
+	const struct trouble *t = find_trouble(b, dev);
+
+	return t && clock_mono_ms() < t->behind_until_ms;
 }
 
 struct probe {
 	struct backend *backend;
 	struct http_address to;
+	bool status;                    /* it answered with errors */
 	char key[TROUBLE_KEY_SIZE];
 };
 
@@ -121,16 +181,65 @@ waits static int probe_once(const struct probe *p)
 	return rc < 0 ? rc : 0;
 }
 
+/* A server that is late is asked something easy: when it does not answer that either it is put
+ * aside now, not after several clients have run into their timeouts. True when it is aside. */
+waits static bool probe_suspect(const struct probe *p)
+{
+	struct backend *b = p->backend;
+	int rc = probe_once(p);
+	struct trouble *t = map_peek(b->troubles, str_from(p->key));
+
+	if (rc == -ECANCELED || !t)
+		return false;
+	if (rc < 0) {
+		log_warn("%s does not answer: %s", p->key, strerror(-rc));
+		t->errors = MAX(t->errors, (unsigned)b->proxy->conf->error_suppression_limit + 1);
+		t->last_ms = clock_mono_ms();
+		t->refused = rc == -ECONNREFUSED;
+		t->silent = true;
+		count_aside(b, t);
+	}
+	t->probing = is_over(b, t);
+	return t->probing;
+}
+
+/* A server that answers, but with errors, is left alone for its time. True when it does not answer
+ * any more. */
+waits static bool wait_for_better(const struct probe *p)
+{
+	struct backend *b = p->backend;
+	struct trouble *t;
+
+	while ((t = map_peek(b->troubles, str_from(p->key)))) {
+		uint64_t until = t->last_ms + b->proxy->conf->error_suppression_interval;
+		uint64_t now = clock_mono_ms();
+
+		if (t->refused || t->silent)
+			return true;
+		if (now > until) {
+			t->probing = false;
+			welcome(b, t);
+			break;
+		}
+		if (task_sleep(MIN(until - now + 1, (uint64_t)LOOK_MS)) < 0)
+			break;
+	}
+	return false;
+}
+
 /* Waits until the server answers again, or until nobody cares any more. */
 waits static void probe_run(void *arg)
 {
 	AUTO(free) owned = arg;
 	struct probe *p = owned;
+	struct backend *b = p->backend;
+	struct trouble *t = map_peek(b->troubles, str_from(p->key));
 	uint64_t pause = PROBE_FIRST_MS, began = clock_mono_ms();
 	bool back = false;
 
-	while (!back &&
-	       clock_mono_ms() - began < p->backend->proxy->conf->error_suppression_interval) {
+	if (!t || (!is_over(b, t) && !probe_suspect(p)) || (p->status && !wait_for_better(p)))
+		return;
+	while (!back && clock_mono_ms() - began < b->proxy->conf->error_suppression_interval) {
 		if (task_sleep(pause) < 0)
 			return;
 		int rc = probe_once(p);
@@ -140,51 +249,53 @@ waits static void probe_run(void *arg)
 		back = rc == 0;
 		pause = MIN(2 * pause, (uint64_t)PROBE_MAX_MS);
 	}
-	if (back)
-		log_info("%s answers again", p->key);
-	free(map_remove(p->backend->troubles, str_from(p->key)));
+	if (!back) {
+		forget(b, str_from(p->key));
+		return;
+	}
+	log_info("%s answers again", p->key);
+	t = map_peek(b->troubles, str_from(p->key));
+	if (t) {
+		t->probing = false;
+		welcome(b, t);
+	}
 }
 
-static void probe_start(struct backend *b, struct trouble *t, const struct ring_dev *dev)
+static void probe_start(struct backend *b, struct trouble *t, const struct ring_dev *dev,
+			int error)
 {
-	struct probe *p = xcalloc(1, sizeof *p);
+	struct probe *p;
 
+	if (t->probing)
+		return;
+	p = xcalloc(1, sizeof *p);
 	if (node_address(dev, &p->to) < 0) {
 		free(p);
 		return;
 	}
 	t->probing = true;
 	p->backend = b;
+	p->status = error > 0;
 	trouble_key(dev, p->key);
 	task_spawn(&b->probes, "probe", probe_run, p);
-}
-
-static struct trouble *find_trouble(struct backend *b, const struct ring_dev *dev)
-{
-	char text[TROUBLE_KEY_SIZE];
-
-	if (map_count(b->troubles) == 0)
-		return NULL;
-	return map_peek(b->troubles, trouble_key(dev, text));
 }
 
 void node_connected(struct backend *b, const struct ring_dev *dev)
 {
 	struct trouble *t = find_trouble(b, dev);
 
-	if (t && t->refused) {
-		t->refused = false;
-		t->errors = 0;
-	}
+	if (t && t->refused)
+		welcome(b, t);
 }
 
-static void add_errors(struct backend *b, const struct ring_dev *dev, unsigned count, int error)
+static struct trouble *add_errors(struct backend *b, const struct ring_dev *dev, unsigned count,
+				  int error)
 {
 	char text[TROUBLE_KEY_SIZE];
 	struct str key = trouble_key(dev, text);
 	struct trouble *t = map_peek(b->troubles, key);
 
-	metric_add(&node_errors, 1);
+	metric_add(&node_errors, count > 0);
 	if (!t) {
 		t = xcalloc(1, sizeof *t);
 		map_put(b->troubles, key, t);
@@ -192,15 +303,31 @@ static void add_errors(struct backend *b, const struct ring_dev *dev, unsigned c
 	t->errors += count;
 	t->last_ms = clock_mono_ms();
 	t->refused = error == -ECONNREFUSED;
-	if (error < 0 && t->errors > (uint64_t)b->proxy->conf->error_suppression_limit &&
-	    !t->probing)
-		probe_start(b, t, dev);
+	t->silent = error < 0 && !t->refused;
+	count_aside(b, t);
+	if (is_over(b, t) || error == -ETIMEDOUT)
+		probe_start(b, t, dev, error);
+	return t;
+}
+
+static void suspect(struct backend *b, const struct ring_dev *dev, unsigned errors)
+{
+	struct trouble *t;
+
+	log_debug("%s:%u/%s is slow", dev->ip, dev->port, dev->device);
+	metric_add(&slow_answers, 1);
+	t = add_errors(b, dev, errors, -ETIMEDOUT);
+	t->slow_until_ms = clock_mono_ms() + SLOW_FOR_MS;
 }
 
 void node_slow(struct backend *b, const struct ring_dev *dev)
 {
-	log_debug("%s:%u/%s is slow", dev->ip, dev->port, dev->device);
-	add_errors(b, dev, 1, -ETIMEDOUT);
+	suspect(b, dev, 1);
+}
+
+void node_suspect(struct backend *b, const struct ring_dev *dev)
+{
+	suspect(b, dev, 0);
 }
 
 void node_failed(struct backend *b, const struct ring_dev *dev, int error, const char *doing)
@@ -264,6 +391,24 @@ static void sort_by_affinity(const struct affinity *a, const struct ring_dev *v[
 	}
 }
 
+/* Those that were late or away lately come behind the others; their order stays. */
+static void slow_last(struct backend *b, const struct ring_dev *v[], unsigned n)
+{
+	const struct ring_dev *slow[RING_REPLICAS_MAX];
+	unsigned fast = 0, slows = 0;
+
+	if (map_count(b->troubles) == 0)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		if (node_is_slow(b, v[i]) || node_is_behind(b, v[i]))
+			slow[slows++] = v[i];
+		else
+			v[fast++] = v[i];
+	}
+	for (unsigned i = 0; i < slows; i++)
+		v[fast + i] = slow[i];
+}
+
 /* Writes that stay near: local primaries, then local handoffs, before the primaries that are far
  * (iter_nodes_local_first). Replicators bring them there. */
 static void prefer_local(struct nodes *n)
@@ -299,8 +444,15 @@ void nodes_start(struct nodes *n, struct backend *b, const struct target *t, enu
 	n->next = 0;
 	n->last = NULL;
 	n->handing_off = false;
+	n->writing = what == NODES_FOR_WRITE;
 	n->refusing_n = n->refusing_at = 0;
+	n->previous_n = n->previous_at = 0;
 	shuffle(b, n->primary, n->primaries);
+	if (what == NODES_FOR_READ) {
+		n->previous_n = ring_previous(t->ring, t->part, n->previous, NODES_PREVIOUS_MAX);
+		n->left += n->previous_n;
+		slow_last(b, n->primary, n->primaries);
+	}
 	if (what == NODES_FOR_READ && b->proxy->conf->sorting_method == SORT_AFFINITY)
 		sort_by_affinity(&b->read, n->primary, n->primaries);
 	if (what == NODES_FOR_WRITE && t->kind == SWIFT_OBJECT && b->write.n)
@@ -316,6 +468,14 @@ void nodes_prefer(struct nodes *n, const struct ring_dev *dev)
 		}
 }
 
+static bool is_previous(const struct nodes *n, const struct ring_dev *dev)
+{
+	for (unsigned i = 0; i < n->previous_n; i++)
+		if (n->previous[i] == dev)
+			return true;
+	return false;
+}
+
 /* With write affinity a handoff may have been handed out among the first already. */
 static const struct ring_dev *next_handoff(struct nodes *n)
 {
@@ -326,7 +486,7 @@ static const struct ring_dev *next_handoff(struct nodes *n)
 		n->handing_off = true;
 	}
 	while ((dev = ring_handoffs_next(&n->handoffs))) {
-		bool seen = false;
+		bool seen = is_previous(n, dev);
 
 		for (unsigned i = 0; i < n->primaries; i++)
 			seen |= n->primary[i] == dev;
@@ -336,14 +496,16 @@ static const struct ring_dev *next_handoff(struct nodes *n)
 	return NULL;
 }
 
-/* Whether it may be asked; those that only refuse connections are kept in mind. */
+/* Whether it may be asked. Those that refuse connections are kept in mind, which costs next to
+ * nothing to try; for writes also those that do not answer, which costs a moment, but they may be
+ * what a quorum needs. */
 static bool may_ask(struct nodes *n, const struct ring_dev *dev)
 {
 	if (!node_limited(n->backend, dev))
 		return true;
 	const struct trouble *t = find_trouble(n->backend, dev);
 
-	if (t && t->refused && n->refusing_n < NODES_REFUSING_MAX)
+	if (t && (t->refused || (n->writing && t->silent)) && n->refusing_n < NODES_REFUSING_MAX)
 		n->refusing[n->refusing_n++] = dev;
 	return false;
 }
@@ -364,6 +526,14 @@ bool nodes_next(struct nodes *n, struct node *ret)
 			return true;
 		}
 	}
+	while (n->previous_at < n->previous_n) {
+		dev = n->previous[n->previous_at++];
+		if (!may_ask(n, dev))
+			continue;
+		metric_add(&previous_used, 1);
+		*ret = (struct node){ .dev = n->last = dev, .handoff = true, .previous = true };
+		return true;
+	}
 	while ((dev = next_handoff(n))) {
 		if (!may_ask(n, dev))
 			continue;
@@ -378,6 +548,7 @@ bool nodes_next(struct nodes *n, struct node *ret)
 			if (n->primary[i] == dev)
 				return true;
 		ret->handoff = true;
+		ret->previous = is_previous(n, dev);
 		return true;
 	}
 	return false;

@@ -69,3 +69,8 @@ unsigned target_primaries(const struct target *t, const struct ring_dev *out[], 
 {
 	return ring_primaries(t->ring, t->part, out, max);
 }
+
+unsigned target_previous(const struct target *t, const struct ring_dev *out[], unsigned max)
+{
+	return ring_previous(t->ring, t->part, out, max);
+}

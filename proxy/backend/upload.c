@@ -190,7 +190,8 @@ waits static int putter_try(struct putter *p, struct exchange **ret)
 
 	if (rc < 0)
 		return rc == -ECANCELED ? rc : 0;
-	rc = exchange_receive(x, r->arena, false, &res);
+	rc = node_receive(r->backend, &p->node, x, r->arena, false,
+			  r->backend->proxy->conf->node_timeout, &res);
 	if (rc < 0) {
 		node_failed(r->backend, p->node.dev, rc, "waiting for 100 Continue");
 		return rc == -ECANCELED ? rc : 0;
@@ -321,14 +322,33 @@ static bool has_room(const struct upload_run *r)
 	return r->filled - r->passed < (pages_scarce() ? SLOTS_SCARCE : SLOTS);
 }
 
+/* Nothing moved for a while: those that hold everybody back are suspected, and given up when they
+ * are put aside. */
+static void drop_stuck(struct upload_run *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		struct putter *p = &r->putters[i];
+
+		if (p->state != PUTTER_SENDING || p->sent > r->passed || !p->task)
+			continue;
+		if (node_limited(r->backend, p->node.dev))
+			task_cancel(p->task);
+		else if (!node_is_slow(r->backend, p->node.dev))
+			node_suspect(r->backend, p->node.dev);
+	}
+}
+
 /* 0, -EHOSTDOWN when too few replicas are left, -ECANCELED. */
 waits static int fill_slots(struct upload_run *r, struct str bytes)
 {
 	while (bytes.n) {
 		while (!has_room(r)) {
-			int rc = task_wait("room for the body", 0);
+			int rc = task_wait("room for the body",
+					   r->backend->proxy->conf->concurrency_timeout);
 
-			if (rc < 0)
+			if (rc == -ETIMEDOUT && !has_room(r))
+				drop_stuck(r);
+			else if (rc < 0 && rc != -ETIMEDOUT)
 				return rc;
 		}
 		if (count_state(r, PUTTER_SENDING) < quorum_size(r->n))
@@ -383,6 +403,16 @@ static unsigned collect(const struct upload_run *r, int statuses[RING_REPLICAS_M
 	return n;
 }
 
+/* Those whose answer is still missing were late before. */
+static bool only_slow_left(const struct upload_run *r)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->putters[i].state == PUTTER_SENDING &&
+		    !node_is_slow(r->backend, r->putters[i].node.dev))
+			return false;
+	return true;
+}
+
 waits static int wait_for_answers(struct upload_run *r)
 {
 	uint64_t until = 0, now = 0, grace = r->backend->proxy->conf->post_quorum_timeout;
@@ -391,7 +421,7 @@ waits static int wait_for_answers(struct upload_run *r)
 	while (count_state(r, PUTTER_SENDING) > 0 && (!until || (now = clock_mono_ms()) < until)) {
 		if (!until && quorum_reached(statuses, collect(r, statuses), quorum_size(r->n)))
 			until = (now = clock_mono_ms()) + grace;
-		if (until && now >= until)
+		if (until && (now >= until || only_slow_left(r)))
 			break;
 		rc = task_wait("answers to an upload", until ? until - now : 0);
 		if (rc == -ECANCELED)

@@ -9,6 +9,7 @@ enum { ANSWER_BODY_MAX = 64 * KIB };
 struct sender {
 	struct write *write;
 	unsigned index;
+	const struct ring_dev *dev;     /* that is being asked; NULL: nobody */
 };
 
 struct write *write_new(struct request *req, const struct target *t, enum http_method m, unsigned n)
@@ -63,6 +64,12 @@ waits static int read_answer(struct write *w, struct response *res)
 	return 0;
 }
 
+/* The server could not do it, and another one may. */
+static bool is_failure(const struct write *w, int status)
+{
+	return status >= 500 || (w->verified && status == 422);
+}
+
 /* 1 when this server answered for good, 0 when another one is to be asked, -ECANCELED. */
 waits static int send_to(struct sender *s, const struct node *node)
 {
@@ -74,14 +81,15 @@ waits static int send_to(struct sender *s, const struct node *node)
 
 	if (rc < 0)
 		return rc == -ECANCELED ? rc : 0;
-	rc = exchange_receive(x, w->arena, false, &res);
-	if (rc >= 0 && res.status < 500)
+	rc = node_receive(w->backend, node, x, w->arena, false,
+			  w->backend->proxy->conf->node_timeout, &res);
+	if (rc >= 0 && !is_failure(w, res.status))
 		rc = read_answer(w, &res);
 	else if (rc >= 0)
 		body_close(res.body);
-	if (rc < 0 || res.status >= 500)
+	if (rc < 0 || is_failure(w, res.status))
 		node_failed(w->backend, node->dev, rc < 0 ? rc : res.status, w->method.p);
-	if (rc < 0 || res.status >= 500)
+	if (rc < 0 || is_failure(w, res.status))
 		return rc == -ECANCELED ? rc : 0;
 	w->answered++;
 	return 1;
@@ -93,8 +101,12 @@ waits static void sender_run(void *arg)
 	struct write *w = s->write;
 	struct node node;
 
-	while (nodes_next(&w->nodes, &node) && send_to(s, &node) == 0)
-		continue;
+	while (nodes_next(&w->nodes, &node)) {
+		s->dev = node.dev;
+		if (send_to(s, &node) != 0)
+			break;
+	}
+	s->dev = NULL;
 	w->running--;
 	if (w->waiter)
 		task_wake(w->waiter);
@@ -116,6 +128,15 @@ static bool has_quorum(const struct write *w)
 	return quorum_reached(statuses, n, quorum_size(w->n));
 }
 
+/* Nobody whose answer is worth a client's time: those that are left were late before. */
+static bool only_slow_left(const struct write *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->senders[i].dev && !node_is_slow(w->backend, w->senders[i].dev))
+			return false;
+	return true;
+}
+
 waits static int wait_for_answers(struct write *w)
 {
 	uint64_t grace = w->backend->proxy->conf->post_quorum_timeout, until, now;
@@ -127,7 +148,7 @@ waits static int wait_for_answers(struct write *w)
 			return rc;
 	}
 	until = clock_mono_ms() + grace;
-	while (w->running > 0 && (now = clock_mono_ms()) < until) {
+	while (w->running > 0 && !only_slow_left(w) && (now = clock_mono_ms()) < until) {
 		int rc = task_wait("replicas after the quorum", until - now);
 
 		if (rc == -ECANCELED)
@@ -140,13 +161,12 @@ int write_run(struct write *w)
 {
 	assert(w->n <= RING_REPLICAS_MAX);
 	w->waiter = task_self();
+	w->senders = arena_zalloc(w->arena, w->n * sizeof *w->senders);
 	for (unsigned i = 0; i < w->n; i++) {
-		struct sender *s = arena_alloc(w->arena, sizeof *s);
-
-		*s = (struct sender){ .write = w, .index = i };
+		w->senders[i] = (struct sender){ .write = w, .index = i };
 		w->refs++;
 		w->running++;
-		task_spawn(&w->backend->background, "write", sender_run, s);
+		task_spawn(&w->backend->background, "write", sender_run, &w->senders[i]);
 	}
 	int rc = wait_for_answers(w);
 
@@ -202,4 +222,31 @@ void write_respond(struct request *req, const struct write *w, struct response *
 		respond(res, status, type.p ? arena_str(req->arena, type) : S("text/plain"),
 			arena_str(req->arena, a->body));
 	}
+}
+
+unsigned write_ask_previous(struct request *req, const struct write *w, struct headers *h)
+{
+	const struct ring_dev *devs[NODES_PREVIOUS_MAX];
+	unsigned n = target_previous(&w->target, devs, NODES_PREVIOUS_MAX), done = 0;
+	uint64_t timeout = w->backend->proxy->conf->node_timeout;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct node node = { .dev = devs[i], .handoff = true, .previous = true };
+		AUTO(exchange) x = NULL;
+		struct response res;
+
+		if (node_limited(w->backend, devs[i]) ||
+		    node_send(w->backend, &node, w->method, w->target.path, w->query, h, 0,
+			      STR_NONE, &x) < 0)
+			continue;
+		int rc = node_receive(w->backend, &node, x, req->arena, false, timeout, &res);
+
+		if (rc < 0 || res.status >= 500)
+			node_failed(w->backend, devs[i], rc < 0 ? rc : res.status, w->method.p);
+		if (rc < 0)
+			continue;
+		done += res.status / 100 == 2;
+		body_close(res.body);
+	}
+	return done;
 }

@@ -11,6 +11,7 @@ enum {
 	PASS_MAX = 256, /* rows of a directory that are read before it is jumped over */
 	LISTING_MAX = 256 * MIB,
 	WITNESS_MS = 2000,              /* then the next one is asked */
+	OWNERS_MAX = RING_REPLICAS_MAX + NODES_PREVIOUS_MAX,
 };
 
 METRIC_COUNTER(passed_through, "needletail_proxy_listings_passed_total",
@@ -20,7 +21,6 @@ METRIC_COUNTER(merged, "needletail_proxy_listings_merged_total",
 
 /* Another replica's opinion. */
 struct witness {
-	struct listing_run *run;
 	const struct ring_dev *dev;     /* who answered */
 	int status;
 	struct str digest;
@@ -31,19 +31,21 @@ struct listing_run {
 	struct request *req;
 	const struct target *target;
 	const struct headers *headers;
-	const struct ring_dev *primary[RING_REPLICAS_MAX];
-	unsigned primaries, claimed;    /* primary[claimed…] were not asked yet */
+	/* Primaries, and behind them those that were before a rebalance. */
+	const struct ring_dev *owner[OWNERS_MAX];
+	unsigned owners, claimed;       /* owner[claimed…] were not asked yet */
 	unsigned wanted;                /* witnesses */
-	struct witness witness[RING_REPLICAS_MAX];
+	struct witness witness[OWNERS_MAX];     /* in the order of their answers */
+	unsigned heard, running;
+	struct task *waiter;
 	struct response *res;
 	struct node source;
 };
 
 /* ---- witnesses ---- */
 
-waits static int ask_digest(struct witness *w, const struct ring_dev *dev)
+waits static int ask_digest(struct listing_run *run, const struct ring_dev *dev)
 {
-	struct listing_run *run = w->run;
 	struct backend *b = proxy_request(run->req)->proxy->backend;
 	struct node node = { .dev = dev };
 	AUTO(exchange) x = NULL;
@@ -53,14 +55,15 @@ waits static int ask_digest(struct witness *w, const struct ring_dev *dev)
 
 	if (rc < 0)
 		return rc;
-	exchange_set_timeouts(x, WITNESS_MS, 0);
-	rc = exchange_receive(x, run->req->arena, true, &res);
+	rc = node_receive(b, &node, x, run->req->arena, true, WITNESS_MS, &res);
 	if (rc >= 0 && res.status >= 500)
 		rc = -EIO;
 	if (rc < 0) {
 		node_failed(b, dev, rc, "asking for a digest");
 		return rc;
 	}
+	struct witness *w = &run->witness[run->heard++];
+
 	w->dev = dev;
 	w->status = res.status;
 	w->digest = headers_get_lit(&res.headers, "X-Needletail-Digest");
@@ -72,31 +75,53 @@ waits static int ask_digest(struct witness *w, const struct ring_dev *dev)
 	return 0;
 }
 
-/* Asks the next primary that nobody has asked until one answers. */
+/* Asks the next owner that nobody has asked until one answers. */
 waits static void witness_run(void *arg)
 {
-	struct witness *w = arg;
-	struct listing_run *run = w->run;
+	struct listing_run *run = arg;
 	struct backend *b = proxy_request(run->req)->proxy->backend;
+	int rc = -ENODEV;
 
-	while (run->claimed < run->primaries) {
-		const struct ring_dev *dev = run->primary[run->claimed++];
+	while (rc < 0 && rc != -ECANCELED && run->claimed < run->owners) {
+		const struct ring_dev *dev = run->owner[run->claimed++];
 
-		if (node_limited(b, dev))
-			continue;
-		int rc = ask_digest(w, dev);
-
-		if (rc == 0 || rc == -ECANCELED)
-			return;
+		rc = node_limited(b, dev) ? -ENODEV : ask_digest(run, dev);
 	}
+	run->running--;
+	if (run->waiter)
+		task_wake(run->waiter);
+}
+
+static void witness_start(struct listing_run *run, struct task_group *g)
+{
+	run->running++;
+	task_spawn(g, "witness", witness_run, run);
 }
 
 static void witnesses_start(struct listing_run *run, struct task_group *g)
 {
-	for (unsigned i = 0; i < run->wanted; i++) {
-		run->witness[i].run = run;
-		task_spawn(g, "witness", witness_run, &run->witness[i]);
+	for (unsigned i = 0; i < run->wanted; i++)
+		witness_start(run, g);
+}
+
+/* Waits until there are enough; one that is late gets company. */
+waits static int witnesses_hear(struct listing_run *run, struct task_group *g)
+{
+	uint64_t patience = proxy_request(run->req)->proxy->conf->concurrency_timeout;
+	int rc = 0;
+
+	run->waiter = task_self();
+	while (rc >= 0 && run->heard < run->wanted && run->running > 0) {
+		rc = task_wait("digests", patience);
+		if (rc == -ETIMEDOUT) {
+			if (run->claimed < run->owners)
+				witness_start(run, g);
+			rc = 0;
+		}
 	}
+	run->waiter = NULL;
+	task_group_end(g);
+	return rc;
 }
 
 /* ---- raw rows of one replica, in order ---- */
@@ -385,7 +410,7 @@ waits static int merge(struct listing_run *run)
 	struct rollup u;
 	unsigned n = 0;
 	struct stream *s =
-		arena_alloc(run->req->arena, (run->wanted + 1) * sizeof *s);
+		arena_alloc(run->req->arena, (run->heard + 1) * sizeof *s);
 
 	metric_add(&merged, 1);
 	headers_remove(&run->res->headers, S("X-Needletail-Links"));
@@ -395,8 +420,8 @@ waits static int merge(struct listing_run *run)
 	rollup_init(&u, run->req->arena, run->target->kind, &q);
 	u.cluster = proxy_request(run->req)->proxy->cluster;
 	stream_init(&s[n++], run, run->source.dev);
-	for (unsigned i = 0; i < run->wanted; i++)
-		if (run->witness[i].dev && run->witness[i].dev != run->source.dev)
+	for (unsigned i = 0; i < run->heard; i++)
+		if (run->witness[i].dev != run->source.dev)
 			stream_init(&s[n++], run, run->witness[i].dev);
 	int rc = merge_streams(s, n, &u);
 
@@ -418,7 +443,7 @@ static bool is_deleted(const struct listing_run *run)
 	if (timestamp_parse(headers_get_lit(&run->res->headers, "X-Backend-Put-Timestamp"), &put) <
 	    0)
 		return false;
-	for (unsigned i = 0; i < run->wanted; i++)
+	for (unsigned i = 0; i < run->heard; i++)
 		if (run->witness[i].status == 404 &&
 		    timestamp_cmp(run->witness[i].deleted, put) > 0)
 			return true;
@@ -427,10 +452,10 @@ static bool is_deleted(const struct listing_run *run)
 
 static bool agree(const struct listing_run *run, struct str digest)
 {
-	for (unsigned i = 0; i < run->wanted; i++) {
+	for (unsigned i = 0; i < run->heard; i++) {
 		const struct witness *w = &run->witness[i];
 
-		if (w->dev && w->dev != run->source.dev && !str_eq(w->digest, digest))
+		if (w->dev != run->source.dev && !str_eq(w->digest, digest))
 			return false;
 	}
 	return true;
@@ -468,15 +493,29 @@ waits static int judge(struct listing_run *run)
 	return rc;
 }
 
-static void shuffle_primaries(struct listing_run *run, struct backend *b)
+/* Shuffled primaries, those that were late lately behind the others; then previous owners. */
+static void order_owners(struct listing_run *run, struct backend *b)
 {
-	for (unsigned i = run->primaries; i > 1; i--) {
-		unsigned j = backend_random(b, i);
-		const struct ring_dev *swap = run->primary[i - 1];
+	unsigned n = target_primaries(run->target, run->owner, RING_REPLICAS_MAX), slow = n;
 
-		run->primary[i - 1] = run->primary[j];
-		run->primary[j] = swap;
+	for (unsigned i = n; i > 1; i--) {
+		unsigned j = backend_random(b, i);
+		const struct ring_dev *swap = run->owner[i - 1];
+
+		run->owner[i - 1] = run->owner[j];
+		run->owner[j] = swap;
 	}
+	for (unsigned i = n; i-- > 0;)
+		if (node_is_slow(b, run->owner[i])) {
+			const struct ring_dev *swap = run->owner[--slow];
+
+			run->owner[slow] = run->owner[i];
+			run->owner[i] = swap;
+		}
+	run->owners = n + target_previous(run->target, run->owner + n, NODES_PREVIOUS_MAX);
+	/* Any quorum of writers, before or after the rebalance, has a member among that many and
+	 * the source. */
+	run->wanted = run->owners - quorum_size(n);
 }
 
 int listing_get(struct request *req, const struct target *t, const struct headers *h,
@@ -492,14 +531,11 @@ int listing_get(struct request *req, const struct target *t, const struct header
 	};
 
 	*run = (struct listing_run){ .req = req, .target = t, .headers = h, .res = res };
-	run->primaries = target_primaries(t, run->primary, RING_REPLICAS_MAX);
-	shuffle_primaries(run, b);
-	while (run->claimed < run->primaries && !g.prefer)
-		if (!node_limited(b, run->primary[run->claimed++]))
-			g.prefer = run->primary[run->claimed - 1];
-	/* Any quorum of writers has a member among that many and the source. A foreign cluster is
-	 * not bothered with questions that it cannot answer. */
-	run->wanted = run->primaries - quorum_size(run->primaries);
+	order_owners(run, b);
+	while (run->claimed < run->owners && !g.prefer)
+		if (!node_limited(b, run->owner[run->claimed++]))
+			g.prefer = run->owner[run->claimed - 1];
+	/* A foreign cluster is not bothered with questions that it cannot answer. */
 	bool ask = !b->no_digests;
 	TASK_GROUP(witnesses);
 	if (ask)
@@ -509,7 +545,7 @@ int listing_get(struct request *req, const struct target *t, const struct header
 	if (rc == 0 && !ask && headers_has(&res->headers, S("X-Needletail-Digest")))
 		witnesses_start(run, &witnesses);
 	if (rc == 0)
-		rc = task_group_join(&witnesses);
+		rc = witnesses_hear(run, &witnesses);
 	if (rc == 0)
 		rc = judge(run);
 	if (rc < 0)

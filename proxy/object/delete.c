@@ -3,6 +3,22 @@
 #include "proxy/object/condition.h"
 #include "proxy/object/object.h"
 
+/* After a rebalance the object may be where no primary is any more. The primaries' tombstones keep
+ * it from coming back; the client is told that there was something to delete. */
+waits static void delete_previous(struct request *req, const struct write *w, struct timestamp ts,
+				  struct response *res)
+{
+	struct headers h;
+
+	headers_init(&h, req->arena);
+	headers_add_ref(&h, S("X-Trans-Id"), req->trans_id);
+	object_common_headers(req, ts, &h);
+	if (write_ask_previous(req, w, &h) > 0) {
+		response_init(res, req->arena);
+		respond_status(res, 204);
+	}
+}
+
 void object_delete(struct request *req, struct response *res)
 {
 	struct str condition = headers_get_lit(&req->headers, "X-If-Delete-At");
@@ -27,8 +43,11 @@ void object_delete(struct request *req, struct response *res)
 	w->override_to = 204;
 	int rc = write_run(w);
 
-	if (rc < 0)
+	if (rc < 0) {
 		proxy_respond_error(req, res, rc);
-	else
-		write_respond(req, w, res);
+		return;
+	}
+	write_respond(req, w, res);
+	if (res->status == 404 && !condition.p)
+		delete_previous(req, w, ts, res);
 }

@@ -245,6 +245,7 @@ waits static void put_small(struct put *put, struct response *res)
 		w->body = bytes;
 		w->body_memory = buf_take(&put->bytes);
 	}
+	w->verified = true;
 	for (unsigned i = 0; i < w->n; i++)
 		headers_add_ref(&w->headers[i], S("X-Needletail-Etag"), str_from(md5));
 	int rc = write_run(w);

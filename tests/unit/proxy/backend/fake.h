@@ -24,9 +24,10 @@ static struct fake {
 	int early;                      /* answers that before it reads the body; 0: 100 Continue */
 	bool is_swift;                  /* knows no X-Needletail */
 	bool off;                       /* does not listen */
+	bool hangs;                     /* does not answer probes either */
 	unsigned stall_after;           /* reads so many bytes of the body and then no more */
 	/* What it saw of the last request. */
-	unsigned requests;
+	unsigned requests, probes;
 	char method[16], target[256], seen_body[64], trailer[64], range[64], container[256];
 	uint64_t body_bytes;
 	int body_error;
@@ -128,6 +129,13 @@ waits static void fake_handle(void *arg, struct request *req, struct response *r
 {
 	struct fake *f = arg;
 
+	if (req->method == HTTP_OPTIONS) {      /* whether somebody is there */
+		f->probes++;
+		if (f->hangs && task_sleep(60000) < 0)
+			return;
+		respond_status(res, 200);
+		return;
+	}
 	f->requests++;
 	f->body_bytes = 0;
 	f->trailer[0] = 0;

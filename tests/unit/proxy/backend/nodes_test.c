@@ -81,6 +81,18 @@ IN_TASK(those_that_refuse_come_last, {
 	assert(strlen(o) == 6 && o[5] == '1');
 })
 
+/* What it missed may not have come home yet. */
+IN_TASK(who_was_away_is_read_last, {
+	node_failed(F.proxy.backend, device(1), -ECONNREFUSED, "test");
+	node_connected(F.proxy.backend, device(1));
+	assert(!node_limited(F.proxy.backend, device(1)));
+	for (unsigned i = 0; i < 20; i++) {
+		const char *o = order(NODES_FOR_READ);
+
+		assert(strlen(o) == 6 && o[2] == '1');
+	}
+})
+
 IN_TASK(trouble_is_forgotten, {
 	F.conf.error_suppression_interval = 50;
 	node_failed(F.proxy.backend, device(1), 507, "test");
@@ -141,6 +153,7 @@ int main(void)
 		cmocka_unit_test(primaries_first_and_shuffled),
 		cmocka_unit_test(without_those_in_trouble),
 		cmocka_unit_test(those_that_refuse_come_last),
+		cmocka_unit_test(who_was_away_is_read_last),
 		cmocka_unit_test(trouble_is_forgotten),
 		cmocka_unit_test(three_timeouts_or_eleven_errors),
 		cmocka_unit_test(a_preferred_one),
