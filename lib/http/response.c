@@ -48,6 +48,7 @@ static const struct {
 	X(416, "Requested Range Not Satisfiable", "The Range requested is not available."),
 	X(417, "Expectation Failed", "Expectation failed."),
 	X(422, "Unprocessable Entity", "Unable to process the contained instructions"),
+	X(423, "Locked", ""),
 	X(429, "Too Many Requests", ""),
 	X(431, "Request Header Fields Too Large", ""),
 	X(497, "Blacklisted", ""),

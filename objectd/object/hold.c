@@ -1,11 +1,16 @@
 /* Conditional writes: a HEAD with X-Needletail-Hold asks whether the conditions hold, and when they
- * do takes the object's lock for the write that comes next with the same token. The proxy gathers a
+ * do (or with X-Needletail-Hold-Anyway) takes the object's lock for the write that comes next with
+ * the same token; 423 while another write has it. The proxy gathers a
  * majority of holds before anything is written, so who loses leaves nothing behind. A proxy that
  * does not come back loses its hold after a while. */
 #include "lib/swift/conditional.h"
 #include "objectd/object/object.h"
 
-enum { WAIT_MS = 3000, LEASE_MS = 10000, TOKEN_MAX = 96 };
+enum {
+	WAIT_MS = 400,                  /* then the proxy hears that it has to wait longer */
+	LEASE_MS = 10000,
+	TOKEN_MAX = 96,
+};
 
 struct hold {
 	struct list node;
@@ -68,7 +73,8 @@ static void remember(struct object_request *r, struct str token, struct lock *lo
 	h->task = task_spawn(r->o->background, "hold", lease, h);
 }
 
-/* 200: there and as wished; 404: not there, as wished; 412; or a negative error. */
+/* 200: there and as wished; 404: not there, as wished; 412; or a negative error. Tells how old what
+ * is there is, for the proxy to see which device knows best. */
 waits static int evaluate(struct object_request *r)
 {
 	struct str match = headers_get(&r->req->headers, S("If-Match"));
@@ -84,6 +90,7 @@ waits static int evaluate(struct object_request *r)
 
 		there = e->state == OBJECT_DATA && !object_expired(r, e);
 		newer = timestamp_cmp(e->data_ts, r->ts) >= 0;
+		object_set_ts(&r->res->headers, S("X-Backend-Data-Timestamp"), e->data_ts);
 	}
 	/* What came after this request began would win over it. */
 	if (newer)
@@ -96,6 +103,12 @@ waits static int evaluate(struct object_request *r)
 	    (none_match.p && etag_listed(none_match, etag)))
 		return 412;
 	return 200;
+}
+
+waits static int take_turn(struct object_request *r, struct lock **ret)
+{
+	TASK_DEADLINE(WAIT_MS);
+	return object_lock(r, ret);
 }
 
 void object_hold(struct object_request *r)
@@ -113,14 +126,17 @@ void object_hold(struct object_request *r)
 		respond_status(r->res, 204);
 		return;
 	}
-	TASK_DEADLINE(WAIT_MS);
-	rc = object_lock(r, &lock);
+	rc = take_turn(r, &lock);
+	if (rc == -ETIMEDOUT) {         /* whose write has it is still there */
+		respond_status(r->res, 423);
+		return;
+	}
 	if (rc == 0)
 		rc = evaluate(r);
 	if (rc < 0)
 		return objectd_respond_error(r->res, rc);
 	respond_status(r->res, rc);
-	if (rc == 412)
+	if (rc == 412 && !headers_has(&r->req->headers, S("X-Needletail-Hold-Anyway")))
 		return;
 	headers_add_ref(&r->res->headers, S("X-Needletail-Held"), S("yes"));
 	remember(r, token, TAKE(lock));

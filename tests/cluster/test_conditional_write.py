@@ -47,8 +47,7 @@ def test_races_with_one_device_silent(holders):
         t.start()
     for t in threads:
         t.join()
-    # One wins. A loser that had to wait for the silent device too long hears 503, never success.
-    assert statuses.count(201) == 1 and set(statuses) <= {201, 412, 503}, statuses
+    assert sorted(statuses) == [201, 412, 412, 412]
     # With two away nothing is proven; and nothing is written.
     before = client.get("c/o").body
     cluster.kill("needletail-objectd: d%d" % found[1], signal.SIGSTOP)
