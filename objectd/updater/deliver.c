@@ -12,7 +12,7 @@ METRIC_COUNTER(rows_sent, "needletail_update_rows_total",
 METRIC_COUNTER(batches_sent, "needletail_update_requests_total",
 	       "Requests and calls that delivered them.");
 
-enum { BACKOFF_FIRST_MS = 250 };
+enum { BACKOFF_FIRST_MS = 250, PATIENCE_MS = 500, ALIVE_MS = 1000 };
 
 bool target_is_down(const struct target *t)
 {
@@ -23,13 +23,14 @@ void target_failed(struct updater *u, struct target *t, int error)
 {
 	uint64_t pause = (uint64_t)BACKOFF_FIRST_MS << MIN(t->failures, 16u);
 
-	(void)u;
 	if (t->local || error == -ECANCELED)
 		return;
 	if (t->failures++ == 0)
 		log_warn("container device %s: %s; rows for it are kept as pending", t->key,
 			 strerror(-error));
 	t->down_until_ms = clock_mono_ms() + MIN(pause, updater_conf.retry_max);
+	if (t->failures == 1)
+		updater_wake(u);        /* to look in time */
 }
 
 void target_answered(struct updater *u, struct target *t, bool needletail)
@@ -70,6 +71,42 @@ static void row_headers(const struct container_row_update *row, struct headers *
 	add_ts(h, S("X-Meta-Timestamp"), row->meta_ts);
 }
 
+/* Whether it answers something easy. */
+waits static bool is_alive(struct updater *u, struct target *t, struct arena *a)
+{
+	AUTO(exchange) x = NULL;
+	struct response res = { 0 };
+	struct headers h;
+	int rc = exchange_start(u->o->client, &t->to.address, &x);
+
+	headers_init(&h, a);
+	if (rc == 0) {
+		exchange_set_timeouts(x, ALIVE_MS, ALIVE_MS);
+		rc = exchange_send(x, S("OPTIONS"), S("/"), &h, 0, STR_NONE);
+	}
+	if (rc == 0)
+		rc = exchange_receive(x, a, false, &res);
+	if (rc > 0 && body_drain(res.body, 64 * KIB) < 0)
+		log_debug("%s: the answer to a probe broke off, ignoring", t->key);
+	body_close(res.body);
+	return rc > 0;
+}
+
+/* Writes of clients wait for this: a device that is late is only waited for when it is alive. */
+waits static int receive(struct updater *u, struct target *t, struct exchange *x, struct arena *a,
+			 struct response *res)
+{
+	uint64_t timeout = objectd_conf.node_timeout;
+
+	exchange_set_timeouts(x, MIN((uint64_t)PATIENCE_MS, timeout), 0);
+	int rc = exchange_receive(x, a, false, res);
+
+	exchange_set_timeouts(x, timeout, 0);
+	if (rc != -ETIMEDOUT || timeout <= PATIENCE_MS || !is_alive(u, t, a))
+		return rc;
+	return exchange_receive(x, a, false, res);
+}
+
 /* One exchange without a response body worth keeping, unless ret_body is given. The status, or
  * negative. */
 waits static int ask(struct updater *u, struct target *t, struct arena *a, struct str method,
@@ -85,7 +122,7 @@ waits static int ask(struct updater *u, struct target *t, struct arena *a, struc
 	rc = exchange_send(x, method, path, h, (int64_t)bytes.n, bytes);
 	if (rc < 0)
 		return rc;
-	rc = exchange_receive(x, a, false, &res);
+	rc = receive(u, t, x, a, &res);
 	if (rc < 0)
 		return rc;
 	bool ours = headers_has(&res.headers, S("X-Backend-Needletail"));

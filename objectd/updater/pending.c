@@ -285,8 +285,19 @@ static void soonest(void *arg, struct str key, void *value)
 	uint64_t *at = arg;
 
 	(void)key;
-	if (t->down_until_ms && t->failures)
+	if (t->failures)
 		*at = MIN(*at, MAX(t->down_until_ms, clock_mono_ms() + 10));
+}
+
+/* After a pass: its time is over and nothing is pending for it, so the next write may try. */
+static void forgive(void *arg, struct str key, void *value)
+{
+	struct target *t = value;
+
+	(void)arg;
+	(void)key;
+	if (t->failures && !target_is_down(t))
+		t->failures = 0;
 }
 
 task_asserted void pending_run(void *arg)
@@ -302,8 +313,8 @@ task_asserted void pending_run(void *arg)
 			log_error("cannot read pending rows: %s", strerror((int)-left));
 		if (left >= 0)
 			u->pending = (uint64_t)left;
-		if (u->pending)
-			map_each(u->targets, soonest, &wake_at);
+		map_each(u->targets, forgive, NULL);
+		map_each(u->targets, soonest, &wake_at);
 		while (!u->woken && clock_mono_ms() < wake_at)
 			if (task_wait("pending rows", wake_at - clock_mono_ms()) == -ECANCELED)
 				break;

@@ -72,7 +72,7 @@ bool updater_target_down(struct updater *u, const struct row_target *to)
 {
 	struct target *t = updater_target(u, to);
 
-	return !t || target_is_down(t);
+	return !t || t->failures > 0;
 }
 
 struct updater *updater_new(struct objectd *o)
@@ -226,7 +226,8 @@ static void enqueue_all(struct updater *u, struct delivery *d, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct target *t = d[i].t;
 
-		if (!t || target_is_down(t))
+		/* Whether it is back is found out in the background, not at a client's expense. */
+		if (!t || t->failures > 0)
 			d[i].item.done = true;
 		else if (t->local || t->kind == PEER_NEEDLETAIL)
 			enqueue(u, t, &d[i].item);
