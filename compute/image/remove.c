@@ -22,7 +22,8 @@ static int undo_upload(void *arg, json_t *doc)
 	const struct str *prefix = arg;
 	struct str was = json_str(upload, "was");
 
-	if (!upload || !str_eq(json_str(upload, "prefix"), *prefix))
+	if (!upload || !str_eq(json_str(upload, "prefix"), *prefix) ||
+	    image_has_status(doc, "deleted"))
 		return 0;
 	json_object_set_new(doc, "status", json_of(was.n ? was : S("queued")));
 	json_object_del(doc, "_upload");

@@ -204,15 +204,6 @@ int records_create(struct records *r, struct arena *a, struct str id, const json
 	return rc == -ESTALE ? -EEXIST : rc;
 }
 
-int records_remove(struct records *r, struct arena *a, struct str id)
-{
-	int rc = store_delete(r->store, a, r->container, id);
-
-	if (rc == 0)
-		forget(r, id);
-	return rc;
-}
-
 /* ---- changes ---- */
 
 waits static int turn_take(struct records *r, struct str id, struct turn **ret)
@@ -286,6 +277,22 @@ int records_change(struct records *r, struct arena *a, struct str id, record_cha
 		if (task_sleep((uint64_t)(1 + dice % (8 << MIN(i, 5)))) < 0)
 			rc = -ECANCELED;
 	}
+	turn_give(r, id, t);
+	return rc;
+}
+
+/* Not while a change is under way, which would write the record anew where nothing but its ETag
+ * could tell. */
+int records_remove(struct records *r, struct arena *a, struct str id)
+{
+	struct turn *t;
+	int rc = turn_take(r, id, &t);
+
+	if (rc < 0)
+		return rc;
+	rc = store_delete(r->store, a, r->container, id);
+	if (rc == 0)
+		forget(r, id);
 	turn_give(r, id, t);
 	return rc;
 }

@@ -120,7 +120,8 @@ waits static int read_answer(struct store_put *p, struct response *res, char ret
 	return 0;
 }
 
-/* Sends the head and waits for 100 Continue: 0, or the refusal. *ret_again: with another login, or
+/* Sends the head and waits for 100 Continue (which an empty body only gets in chunks): 0, or the
+ * refusal. *ret_again: with another login, or
  * once the container is there, it may work. */
 waits static int begin(struct store *s, struct store_put *p, struct str container, struct str name,
 		       int64_t length, bool *ret_again)
@@ -136,15 +137,12 @@ waits static int begin(struct store *s, struct store_put *p, struct str containe
 		return rc;
 	headers_init(&own, p->arena);
 	headers_add_ref(&own, S("Content-Type"), S("application/octet-stream"));
-	if (length != 0)
-		headers_add_ref(&own, S("Expect"), S("100-continue"));
+	headers_add_ref(&own, S("Expect"), S("100-continue"));
 	store_headers(p->arena, &own, token, &h);
 	rc = call_connect(s->http, p->arena, url, &target, &p->x);
 	if (rc == 0)
 		rc = exchange_send(p->x, S("PUT"), target, &h,
-				   length < 0 ? EXCHANGE_CHUNKED : length, STR_NONE);
-	if (rc == 0 && length == 0)
-		return 0;
+				   length <= 0 ? EXCHANGE_CHUNKED : length, STR_NONE);
 	if (rc == 0)
 		rc = exchange_receive(p->x, p->arena, false, &res);
 	if (rc == 100)
@@ -213,7 +211,8 @@ int store_put_end(struct store_put *p, char ret_etag[33])
 		rc = exchange_receive(p->x, p->arena, false, &res);
 	if (rc < 0)
 		return rc == -ECANCELED ? rc : -EPIPE;
-	return read_answer(p, &res, ret_etag);
+	rc = read_answer(p, &res, ret_etag);
+	return rc == -ENOENT ? -EAGAIN : rc;    /* the container went away meanwhile */
 }
 
 void store_put_close(struct store_put *p)

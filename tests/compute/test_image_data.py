@@ -21,6 +21,8 @@ def make(one, disk_format="raw", **fields):
 
 def objects(cluster, image):
     """Names of the image's objects in the store, as the service's own user sees them."""
+    if hasattr(cluster, "image_objects"):       # another store: test_image_swift.py
+        return cluster.image_objects(image)
     res = cluster.client("admin").get("/v1/AUTH_service/images-data", query={
         "prefix": image, "format": "json"})
     return [o["name"] for o in res.json] if res.status == 200 else []

@@ -58,7 +58,8 @@ PROXY = """
     log_level = WARNING
     eventlet_debug = false
     [pipeline:main]
-    pipeline = catch_errors gatekeeper healthcheck cache listing_formats tempauth copy proxy-server
+    pipeline = catch_errors gatekeeper healthcheck cache listing_formats tempauth copy {more}
+        proxy-server
     [app:proxy-server]
     use = egg:swift#proxy
     allow_account_management = true
@@ -79,6 +80,8 @@ PROXY = """
     use = egg:swift#listing_formats
     [filter:copy]
     use = egg:swift#copy
+    [filter:slo]
+    use = egg:swift#slo
     [filter:tempauth]
     use = egg:swift#tempauth
     user_test_tester = testing .admin
@@ -143,9 +146,10 @@ class SwiftServers:
             srv=srv, port=port, kind=kind, etc=self.etc, user=self._user()))
         self._launch(kind + "-server", conf, "%s-%d" % (kind, port))
 
-    def proxy(self, port, memcached):
+    def proxy(self, port, memcached, more=""):
+        """more: filters behind copy."""
         conf = self.write("proxy.conf", PROXY.format(port=port, memcached=memcached, etc=self.etc,
-                                                     user=self._user()))
+                                                     user=self._user(), more=more))
         self._launch("proxy-server", conf, "proxy")
 
     def wait(self, ports, seconds=60):

@@ -1,9 +1,10 @@
-"""Tempest's object-storage and identity tests; a test here is one of its lists."""
+"""Tempest's object-storage, identity and image tests; a test here is one of its lists."""
 import os
 import shutil
 
 import pytest
 
+from tests.compute.service import conf_text
 from tests.harness.cluster import SAIO_CONF
 from tests.tempest import tempest
 
@@ -26,6 +27,15 @@ def conf_file(tmp_path):
     return str(path)
 
 
+def image_conf_file(tmp_path):
+    """That of the tests of needletail-compute, with Tempest's accounts."""
+    with open(os.path.join(tempest.HERE, "users.conf"), encoding="utf-8") as f:
+        users = "".join(line for line in f if line.startswith("user"))
+    path = tmp_path / "tempest-images.conf"
+    path.write_text(conf_text().replace("[compute]", users + "\n[compute]"))
+    return str(path)
+
+
 @pytest.mark.skipif(not shutil.which("tempest"), reason="no tempest")
 @pytest.mark.limit_s(1500)
 @pytest.mark.parametrize("name,settings,least", [
@@ -34,10 +44,12 @@ def conf_file(tmp_path):
     ("identity-v3.txt", {"DYNAMIC": "true"}, 15),
     ("identity-admin-v3.txt", {}, 110),
     ("identity-admin-v3.txt", {"DYNAMIC": "true"}, 110),
+    ("image-v2.txt", {"HAVE_GLANCE": "true", "DYNAMIC": "true"}, 62),
 ], ids=["object-storage", "identity", "identity-dynamic", "identity-admin",
-        "identity-admin-dynamic"])
+        "identity-admin-dynamic", "image"])
 def test_list(make_cluster, tmp_path, name, settings, least):
-    cluster = make_cluster(conf=conf_file(tmp_path))
+    images = "HAVE_GLANCE" in settings
+    cluster = make_cluster(conf=(image_conf_file if images else conf_file)(tmp_path))
     found = tempest.run(str(tmp_path / "ws"), cluster.endpoint, name, **settings)
     failed = {k: v[1] for k, v in found.items() if v[0] == "fail" and k not in EXCEPT}
     assert not failed, "\n".join("%s: %s" % i for i in sorted(failed.items()))
