@@ -1,6 +1,8 @@
 """Requests of scripts in browsers: preflights, real requests, and errors that scripts can read."""
 import pytest
 
+from tests.harness.cluster import SAIO_CONF
+
 A, B, C = "http://a.example", "http://b.example:81", "http://c.example"
 ALWAYS = {"cache-control", "content-language", "content-type", "expires", "last-modified", "pragma",
           "etag", "x-timestamp", "x-trans-id", "x-openstack-request-id"}
@@ -94,3 +96,46 @@ def test_errors_can_be_read(client, shared, method, name, headers, token, status
                          token=token)
     assert res.status == status
     assert res.headers["Access-Control-Allow-Origin"] == A
+
+
+def test_preflight_ignores_who_asks(client, shared):
+    """A browser sends no token with it. A bad one is refused; a good one opens nothing."""
+    for token in None, True, "AUTH_tkwrong":
+        res = client.request("OPTIONS", shared + "/o", token=token, headers={
+            "Origin": A, "Access-Control-Request-Method": "DELETE"})
+        assert res.status == (401 if token == "AUTH_tkwrong" else 200), token
+        res = client.request("OPTIONS", shared + "/o", token=token, headers={
+            "Origin": C, "Access-Control-Request-Method": "DELETE"})
+        assert res.status == 401 and "Access-Control-Allow-Origin" not in res.headers
+
+
+def test_settings_of_the_cluster(make_cluster, tmp_path):
+    """Origins that every container allows, headers that all expose, and origins taken lightly."""
+    with open(SAIO_CONF) as f:
+        text = f.read().replace("[proxy]\n", "[proxy]\ncors_allow_origin = %s, %s\n"
+                                "cors_expose_headers = x-every, x-more\n" % (A, B), 1)
+    for strict in "yes", "no":
+        conf = tmp_path / ("cors-%s.conf" % strict)
+        conf.write_text(text.replace("[proxy]\n", "[proxy]\nstrict_cors_mode = %s\n" % strict, 1))
+        cluster = make_cluster(conf=str(conf))
+        c = cluster.client("tester")
+        assert c.put("plain").status == 201
+        assert c.put("own", headers={
+            "X-Container-Meta-Access-Control-Allow-Origin": "http://own.example"}).status == 201
+        for name in "plain", "own":
+            assert c.put(name + "/o", b"x").status == 201
+            for origin in A, B:
+                assert preflight(c, name + "/o", origin, "PUT").status == 200
+                res = c.get(name + "/o", headers={"Origin": origin})
+                assert res.headers["Access-Control-Allow-Origin"] == origin
+                exposed = res.headers["Access-Control-Expose-Headers"].split(", ")
+                assert {"x-every", "x-more"} <= set(exposed)
+            # What a browser asks before is never taken lightly.
+            assert preflight(c, name + "/o", C, "PUT").status == 401
+            res = c.get(name + "/o", headers={"Origin": C})
+            assert res.status == 200
+            assert res.headers.get("Access-Control-Allow-Origin") == (
+                None if strict == "yes" else C)
+        assert preflight(c, "own/o", "http://own.example", "PUT").status == 200
+        assert preflight(c, "plain/o", "http://own.example", "PUT").status == 401
+        c.close()
