@@ -490,6 +490,46 @@ waits static void bodies_both_ways(void)
 	http_server_stop(s, 0);
 }
 
+/* What lies in several places is one chunk. */
+waits static void bodies_in_pieces(void)
+{
+	static const struct str pieces[EXCHANGE_PIECES_MAX] = { STR_INIT("one"), STR_INIT(""),
+								STR_INIT("two"), STR_INIT("3") };
+	struct http_address to;
+	struct http_server *s = server(&to);
+	struct http_client *c = client();
+
+	for (int chunked = 0; chunked < 2; chunked++) {
+		AUTO(arena) a = arena_new();
+		AUTO(exchange) x = NULL;
+		struct headers h;
+		struct response res;
+		struct buf body = BUF(KIB);
+
+		headers_init(&h, a);
+		int rc = exchange_start(c, &to, &x);
+		assert(rc == 0);
+		rc = exchange_send(x, S("PUT"), S("/x"), &h, chunked ? EXCHANGE_CHUNKED : 13,
+				   STR_NONE);
+		assert(rc == 0);
+		rc = exchange_send_pieces(x, pieces, EXCHANGE_PIECES_MAX);
+		assert(rc == 0);
+		rc = exchange_send_pieces(x, pieces + 1, 1);    /* nothing is not the end */
+		assert(rc == 0);
+		rc = exchange_send_pieces(x, pieces, 3);
+		assert(rc == 0);
+		rc = exchange_send_end(x, NULL);
+		assert(rc == 0);
+		rc = exchange_receive(x, a, false, &res);
+		assert(rc == 201);
+		rc = body_read_all(res.body, &body);
+		assert(rc == 0 && str_eq(buf_str(&body), S("onetwo3onetwo")));
+		buf_done(&body);
+	}
+	http_client_free(c);
+	http_server_stop(s, 100);
+}
+
 waits static void continues(void)
 {
 	struct http_address to;
@@ -614,7 +654,7 @@ waits static void cancelled_anywhere(void)
 	X(body_until_close) X(unread_responses) X(bad_responses) X(timeouts) X(closed_while_idle) \
 		X(closed_instead_of_an_answer) X(resends_the_small_body) X(idle_limits)           \
 			X(refuses_to_send_nonsense) X(bodies_both_ways) X(continues)              \
-				X(early_answers) X(cancelled_anywhere)
+				X(bodies_in_pieces) X(early_answers) X(cancelled_anywhere)
 TESTS(IN_TASK)
 
 int main(void)
