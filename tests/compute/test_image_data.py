@@ -411,3 +411,33 @@ def test_web_download(make_compute, web):
                 "http://127.0.0.1/good", "ftp://%s/good" % web, "file:///etc/passwd", "",
                 "http://example.com@%s/good" % web, "http://localhost:%s/good" % port):
         assert fetch(uri, status=400)[1] is None, uri
+
+
+@pytest.mark.skipif("address" in os.environ.get("NEEDLETAIL_BIN", ""),
+                    reason="sanitizers have their own memory")
+def test_memory_of_many_uploads(one, compute_cluster):
+    """50 at once, all in the middle of their bytes."""
+    uploads = [(image, cut_off(one, image, b"Content-Length: 4000000", b""))
+               for image in (make(one, name="many") for _ in range(50))]
+    data = os.urandom(4000000)
+
+    def send(s, piece):
+        s.sendall(piece)
+
+    def each(piece):
+        threads = [threading.Thread(target=send, args=(s, piece)) for _, s in uploads]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    each(data[:3900000])
+    worker = compute_cluster.processes("needletail-compute: ")[0]
+    assert worker.status_kib("VmRSS") < 100 * 1024
+    each(data[3900000:])
+    for image, s in uploads:
+        assert s.recv(1000).startswith(b"HTTP/1.1 204")
+        s.close()
+    worker = compute_cluster.processes("needletail-compute: ")[0]
+    assert worker.status_kib("VmHWM") < 100 * 1024
+    doc = one.show(uploads[-1][0])
+    assert doc["checksum"] == hashlib.md5(data).hexdigest()

@@ -9,10 +9,10 @@ set -euo pipefail
 
 build="gcc make pkg-config|pkgconf python3 libuv1-dev libleveldb-dev libssl-dev zlib1g-dev
 	libjansson-dev libinih-dev libxml2-dev libarchive-dev libisal-dev libxxhash-dev
-	libllhttp-dev|node-llhttp"
+	libvirt-dev libllhttp-dev|node-llhttp"
 check="clang clang-tidy libclang-rt-dev clang-format libcmocka-dev python3-pytest python3-requests
-	python3-swiftclient python3-openstackclient python3-keystoneclient rclone restic
-	duplicity curl openssl
+	python3-swiftclient python3-openstackclient python3-keystoneclient python3-glanceclient
+	rclone restic duplicity curl openssl
 	python3-swift swift-proxy swift-account swift-container swift-object memcached
 	chromium nodejs iproute2 nftables"
 # Some packages of node bring npm along, and conflict with Debian's.
