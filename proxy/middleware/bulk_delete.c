@@ -237,9 +237,11 @@ waits static int run_pass(struct bulk_delete *d, const struct bulk_list *l, bool
 {
 	struct pass p = { .d = d, .list = l, .objects = objects };
 	unsigned width = width_take(d->concurrency);
-	int rc;
+	int rc = 0;
 
-	{
+	if (width == 1) {               /* no task, so no stack of its own */
+		work(&p);
+	} else {
 		TASK_GROUP(group);
 		for (unsigned i = 0; i < width; i++)
 			task_spawn(&group, "bulk delete", work, &p);

@@ -119,9 +119,12 @@ int slo_each(unsigned n, unsigned width, void (*fn)(void *arg, unsigned i), void
 {
 	struct each e = { .n = n, .fn = fn, .arg = arg };
 	unsigned taken = width_take(MIN(n, width));
-	int rc;
+	int rc = 0;
 
-	{
+	if (taken == 1) {
+		each_run(&e);
+		rc = task_cancelled() ? -ECANCELED : 0;
+	} else {
 		TASK_GROUP(g);
 		for (unsigned i = 0; i < MIN(n, taken); i++)
 			task_spawn(&g, "segments", each_run, &e);
