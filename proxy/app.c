@@ -52,20 +52,20 @@ static bool is_forbidden(const struct request *req)
 static int check_path(const struct request *req, struct response *res)
 {
 	if (is_forbidden(req)) {
-		respond_text(res, 412, "Invalid UTF8 or contains NULL");
+		respond_html(res, 412, "Invalid UTF8 or contains NULL");
 		return -EILSEQ;
 	}
 	switch (proxy_request(req)->path_error) {
 	case 0:
 		return 0;
 	case -EILSEQ:
-		respond_text(res, 412, "Invalid UTF8 or contains NULL");
+		respond_html(res, 412, "Invalid UTF8 or contains NULL");
 		break;
 	case -EINVAL:
 		respond_status(res, 400);
 		break;
 	case -EDOM:
-		respond_text(res, 412, "Bad URL");
+		respond_html(res, 412, "Bad URL");
 		break;
 	default:
 		respond_status(res, 404);
@@ -199,7 +199,9 @@ void app_hide_owner_headers(const struct request *req, struct headers *h)
 
 void app_accept_ranges(struct response *res)
 {
-	if (!headers_has(&res->headers, S("Accept-Ranges")))
+	bool found = res->status / 100 == 2 || res->status == 304 || res->status == 416;
+
+	if (found && !headers_has(&res->headers, S("Accept-Ranges")))
 		headers_add_ref(&res->headers, S("Accept-Ranges"), S("bytes"));
 }
 
@@ -233,7 +235,7 @@ int app_check_name(const struct request *req, struct response *res, enum swift_k
 		max *= 2;
 	if (name.n <= max)
 		return 0;
-	respond_text(res, 400, "%s name length of %zu longer than %u",
+	respond_html(res, 400, "%s name length of %zu longer than %u",
 		     account ? "Account" : "Container", name.n, max);
 	return -EINVAL;
 }

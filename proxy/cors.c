@@ -56,7 +56,7 @@ waits static void preflight(struct request *req, struct response *res, const str
 	struct str wanted = headers_get_lit(&req->headers, "Access-Control-Request-Headers");
 
 	if (!is_origin_allowed(p->proxy->conf, info, origin) || !method_is_in(table, method)) {
-		res->status = 401;
+		respond_status(res, 401);
 		return;
 	}
 	allow_origin(info, origin, &res->headers);
@@ -92,8 +92,13 @@ static void add_exposed(struct buf *to, struct str list, char separator)
 
 	while ((item = str_cut(&list, separator)).p) {
 		item = str_trim(item);
-		if (item.n)
-			buf_addf(to, ", %.*s", STR(item));
+		if (item.n == 0)
+			continue;
+		buf_add_lit(to, ", ");
+		for (size_t i = 0; i < item.n; i++)
+			buf_add_char(to, item.p[i] >= 'A' && item.p[i] <= 'Z'
+						 ? (char)(item.p[i] | 32)
+						 : item.p[i]);
 	}
 }
 

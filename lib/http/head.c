@@ -217,7 +217,9 @@ static int framing_of(struct head *h, struct refusal *why)
 	if (headers_has(h->headers, S("Content-Length")))
 		return refuse(why, 400, "both Transfer-Encoding and Content-Length");
 	if (str_chr(coding, ',') >= 0)
-		return refuse(why, 501, "chunked is the only transfer coding that is known here");
+		return refuse(why, 501,
+			      "Unsupported Transfer-Coding header value specified in "
+			      "Transfer-Encoding header");
 	if (!str_ieq(coding, S("chunked")))
 		return refuse(why, 400, "Invalid Transfer-Encoding header value");
 	if (h->minor == 0)

@@ -56,7 +56,9 @@ void respond(struct response *res, int status, struct str content_type, struct s
 /* Swift's (swob's) HTML answer for a status: "<html><h1>Not Found</h1><p>The resource could not be
  * found.</p></html>", or an empty body where swob has none. */
 void respond_status(struct response *res, int status);
-/* Status with a text/plain body. */
+/* Status with a body of its own, in text/html as swob has it unless told … */
+void respond_html(struct response *res, int status, const char *fmt, ...) printf_like(3, 4);
+/* … or in text/plain. */
 void respond_text(struct response *res, int status, const char *fmt, ...) printf_like(3, 4);
 
 /* The decoded value of a query parameter, or absent; the last one wins (as Swift's). A parameter

@@ -147,6 +147,16 @@ void respond_status(struct response *res, int status)
 	respond(res, status, S("text/html; charset=UTF-8"), text);
 }
 
+void respond_html(struct response *res, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	respond(res, status, S("text/html; charset=UTF-8"),
+		arena_vprintf(res->headers.arena, fmt, ap));
+	va_end(ap);
+}
+
 void respond_text(struct response *res, int status, const char *fmt, ...)
 {
 	va_list ap;

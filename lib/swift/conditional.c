@@ -19,7 +19,8 @@ bool etag_listed(struct str list, struct str etag)
 		item = str_trim(item);
 		if (item.n == 0)
 			continue;
-		if (str_eq(item, S("*")) || str_eq(etag_unquoted(item), etag))
+		item = etag_unquoted(item);
+		if (str_eq(item, S("*")) || str_eq(item, etag))
 			return true;
 	}
 	return false;
@@ -46,7 +47,7 @@ int conditional_status(const struct headers *request, int status, struct str eta
 
 	if (etag.n && none_match.n && etag_listed(none_match, etag))
 		return 304;
-	if (etag.n && match.n && !etag_listed(match, etag))
+	if (etag.n && match.p && !etag_listed(match, etag))
 		return 412;
 	/* Only "*" can be listed when there is no tag to compare. */
 	if (status == 404 && match.n && etag_listed(match, S("\"")))
@@ -119,10 +120,15 @@ waits void conditional_respond(struct request *req, struct response *res, const 
 	if (req->method == HTTP_HEAD)
 		return;
 	if (!e->ignore_range && if_range_holds(&req->headers, e))
-		n = ranges_parse(headers_get(&req->headers, S("Range")), e->size, ranges);
+		n = ranges_parse(headers_joined(&req->headers, S("Range")), e->size, ranges);
 	if (n < 0) {
+		struct str type = headers_get(&res->headers, S("Content-Type"));
+
 		headers_setf(&res->headers, S("Content-Range"), "bytes */%" PRIu64, e->size);
+		type = type.p ? arena_str(req->arena, type) : STR_NONE;
 		respond_status(res, 416);
+		if (type.p)
+			headers_set(&res->headers, S("Content-Type"), type);
 		return;
 	}
 	if (n > 0)

@@ -38,12 +38,14 @@ static int check_item(const struct swift_limits *limits, enum swift_kind kind, s
 	if (kind != SWIFT_OBJECT && (!str_is_utf8(name) || !str_is_utf8(value)))
 		return bad(res, 400, "Metadata must be valid UTF-8");
 	if (name.n > limits->max_meta_name_length) {
-		respond_text(res, 400, "Metadata name too long: %.*s%.*s", STR(prefix), STR(name));
+		respond_text(res, 400, "Metadata name too long: %.*s%.*s", STR(prefix),
+			     STR(header_title(res->headers.arena, name)));
 		return -EINVAL;
 	}
 	if (value.n > limits->max_meta_value_length) {
 		respond_text(res, 400, "Metadata value longer than %u: %.*s%.*s",
-			     limits->max_meta_value_length, STR(prefix), STR(name));
+			     limits->max_meta_value_length, STR(prefix),
+			     STR(header_title(res->headers.arena, name)));
 		return -EINVAL;
 	}
 	return 0;
@@ -85,6 +87,15 @@ int metadata_check(const struct swift_limits *limits, enum swift_kind kind,
 	return 0;
 }
 
+/* As Python's int() reads it, of what clients send. */
+static int integer(struct str s, int64_t *ret)
+{
+	s = str_trim(s);
+	if (str_starts(s, S("+")) && !str_starts(s, S("+-")))
+		s = str_skip(s, 1);
+	return str_to_i64(s, ret);
+}
+
 int delete_headers_check(struct request *req, struct timestamp now, struct response *res)
 {
 	struct str after = headers_get_lit(&req->headers, "X-Delete-After");
@@ -92,7 +103,7 @@ int delete_headers_check(struct request *req, struct timestamp now, struct respo
 	int64_t now_s = (int64_t)(now.t / 100000), v;
 
 	if (after.p) {
-		if (str_to_i64(str_trim(after), &v) < 0)
+		if (integer(after, &v) < 0)
 			return bad(res, 400, "Non-integer X-Delete-After");
 		if (v <= 0)
 			return bad(res, 400, "X-Delete-After in past");
@@ -100,7 +111,7 @@ int delete_headers_check(struct request *req, struct timestamp now, struct respo
 		headers_setf(&req->headers, S("X-Delete-At"), "%010" PRId64, now_s + v);
 		headers_remove(&req->headers, S("X-Delete-After"));
 	} else if (at.p) {
-		if (str_to_i64(str_trim(at), &v) < 0)
+		if (integer(at, &v) < 0)
 			return bad(res, 400, "Non-integer X-Delete-At");
 		bool replication =
 			str_is_true(headers_get_lit(&req->headers, "X-Backend-Replication"));

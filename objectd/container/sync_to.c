@@ -7,7 +7,7 @@ static const struct str allowed_host = STR_INIT("127.0.0.1");
 
 static int refuse(struct db_request *r, const char *before, struct str value, const char *behind)
 {
-	respond_text(r->res, 400, "%s%.*s%s", before, STR(value), behind);
+	respond_html(r->res, 400, "%s%.*s%s", before, STR(value), behind);
 	return -EINVAL;
 }
 

@@ -66,6 +66,13 @@ int listing_query_parse(const struct request *req, struct response *res, struct 
 	struct listing_query q = { .limit = LISTING_LIMIT };
 	struct str reverse;
 
+	/* Only the type of the answer matters to a HEAD. */
+	if (req->method == HTTP_HEAD) {
+		int rc = take_format(req, res, &q);
+
+		*ret = q;
+		return rc;
+	}
 	if (take_text(req, res, "marker", &q.marker) < 0 ||
 	    take_text(req, res, "end_marker", &q.end_marker) < 0 ||
 	    take_text(req, res, "prefix", &q.prefix) < 0 ||

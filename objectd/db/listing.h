@@ -25,7 +25,7 @@ struct listing_query {
 };
 
 /* Takes limit, marker … from the request, checked: 0, or -EINVAL after answering 400, 406 or
- * 412. */
+ * 412. Of a HEAD only the format. */
 must_check int listing_query_parse(const struct request *req, struct response *res,
 				   struct listing_query *ret);
 

@@ -169,10 +169,10 @@ void db_respond_error(struct db_request *r, int error)
 		respond_text(r->res, 400, "Metadata must be valid UTF-8");
 		break;
 	case -E2BIG:
-		respond_text(r->res, 400, "Too many metadata items; max %d", META_COUNT_MAX);
+		respond_html(r->res, 400, "Too many metadata items; max %d", META_COUNT_MAX);
 		break;
 	case -EOVERFLOW:
-		respond_text(r->res, 400, "Total metadata too large; max %d", META_SIZE_MAX);
+		respond_html(r->res, 400, "Total metadata too large; max %d", META_SIZE_MAX);
 		break;
 	default:
 		objectd_respond_error(r->res, error);

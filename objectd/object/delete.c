@@ -42,13 +42,13 @@ static int check_if_delete_at(struct object_request *r, const struct present *p,
 	if (!text.p)
 		return 0;
 	if (timestamp_parse(text, &at) < 0)
-		respond_text(r->res, 400, "Bad X-If-Delete-At header value");
+		respond_html(r->res, 400, "Bad X-If-Delete-At header value");
 	else if (!timestamp_is_set(p->ts))
 		respond_status(r->res, 404);
 	else if (timestamp_cmp(p->ts, r->ts) >= 0)
 		respond_status(r->res, 409);
 	else if (timestamp_us(at) != p->delete_at * 1000000)
-		respond_text(r->res, 412, "X-If-Delete-At and X-Delete-At do not match");
+		respond_html(r->res, 412, "X-If-Delete-At and X-Delete-At do not match");
 	else {
 		*status = 204;
 		return 0;

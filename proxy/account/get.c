@@ -45,6 +45,9 @@ void account_get(struct request *req, struct response *res)
 	target_account(req, p->path.account, &t);
 	headers_init(&h, req->arena);
 	headers_add_ref(&h, S("X-Trans-Id"), req->trans_id);
+	for (unsigned i = 0; i < req->headers.n; i++)
+		if (str_istarts(req->headers.v[i].name, S("X-Backend-")))
+			headers_add_ref(&h, req->headers.v[i].name, req->headers.v[i].value);
 	struct get g = {
 		.target = &t,
 		.query = req->query,
@@ -59,6 +62,7 @@ void account_get(struct request *req, struct response *res)
 		proxy_respond_error(req, res, rc);
 		return;
 	}
+	app_accept_ranges(res);
 	if (res->status == 404 &&
 	    str_ieq(headers_get_lit(&res->headers, "X-Account-Status"), S("deleted"))) {
 		respond_status(res, 410);
@@ -66,6 +70,5 @@ void account_get(struct request *req, struct response *res)
 		body_close(res->body);
 		respond_empty(req, res);
 	}
-	app_accept_ranges(res);
 	account_show_acl(req, res);
 }

@@ -472,7 +472,7 @@ static void final_answer(struct request *req, const struct upload_run *r, struct
 		}
 	respond_status(res, best < 0 ? 503 : statuses[best]);
 	if (best >= 0)
-		headers_set(&res->headers, S("ETag"), arena_str(req->arena, str_from(r->etag)));
+		headers_set(&res->headers, S("Etag"), arena_str(req->arena, str_from(r->etag)));
 }
 
 static struct upload_run *run_new(struct request *req, const struct upload *u)

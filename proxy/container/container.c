@@ -40,7 +40,7 @@ static int clean_acl(struct request *req, struct response *res, struct str name,
 	if (!value.p)
 		return 0;
 	if (acl_clean(req->arena, value, write, &clean, &why) < 0) {
-		respond_text(res, 400, "%s", why.text);
+		respond_html(res, 400, "%s", why.text);
 		return -EINVAL;
 	}
 	headers_set(&req->headers, name, clean);

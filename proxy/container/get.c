@@ -19,7 +19,7 @@ static int check_parameters(struct request *req, struct response *res)
 			return -EINVAL;
 		}
 	if (str_to_u64(request_query_lit(req, "limit"), &limit) == 0 && limit > max) {
-		respond_text(res, 412, "Maximum limit is %u", max);
+		respond_html(res, 412, "Maximum limit is %u", max);
 		return -EINVAL;
 	}
 	return 0;

@@ -33,6 +33,10 @@ waits static int make_account(struct request *req, struct response *res)
 
 	if (p->path.account.p[0] == '.')
 		return 0;
+	if (p->path.account.n > p->proxy->conf->limits.max_account_name_length) {
+		respond_status(res, 404);
+		return -ENAMETOOLONG;
+	}
 	info = proxy_account_info(req, p->path.account);
 	/* Deleted, and what it had is not reaped yet. */
 	if (info->status == 410) {

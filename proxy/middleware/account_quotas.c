@@ -81,7 +81,7 @@ static int reject(void *arg, struct request *req, struct response *res)
 
 	if (r->authorize && r->authorize(r->arg, req, res) < 0)
 		return -EACCES;
-	respond_text(res, 413, "Upload exceeds quota.");
+	respond_html(res, 413, "Upload exceeds quota.");
 	return -EACCES;
 }
 
@@ -139,6 +139,14 @@ waits static bool fits_policy(struct request *req, const struct account_info *in
 	       used < quota;
 }
 
+static bool has_quota(const struct account_info *info)
+{
+	for (unsigned i = 0; i < info->sysmeta.n; i++)
+		if (str_starts(info->sysmeta.v[i].name, S("quota-")))
+			return true;
+	return headers_has(&info->meta, S("quota-bytes"));
+}
+
 /* Keystone's limits of the account's project. */
 static bool has_limit(struct str account)
 {
@@ -146,19 +154,6 @@ static bool has_limit(struct str account)
 
 	return identity_account_limit(account, S("account_bytes"), &any) ||
 	       identity_account_limit(account, S("account_objects"), &any);
-}
-
-/* Usage changes with every upload, so what is cached does not do where there is a limit. */
-waits static const struct account_info *usage(struct request *req)
-{
-	struct proxy_request *p = proxy_request(req);
-	bool fresh = p->infocache_fresh;
-
-	p->infocache_fresh |= has_limit(p->path.account);
-	const struct account_info *info = proxy_account_info(req, p->path.account);
-
-	p->infocache_fresh = fresh;
-	return info;
 }
 
 static bool within_limits(struct request *req, const struct account_info *info, uint64_t length)
@@ -171,6 +166,21 @@ static bool within_limits(struct request *req, const struct account_info *info, 
 		return false;
 	return !identity_account_limit(account, S("account_objects"), &limit) ||
 	       info->object_count < limit;
+}
+
+/* Usage changes with every upload, so what is cached does not do where there is a quota. */
+waits static const struct account_info *usage(struct request *req)
+{
+	struct proxy_request *p = proxy_request(req);
+	const struct account_info *info = proxy_account_info(req, p->path.account);
+	bool fresh = p->infocache_fresh;
+
+	if (info->status != 200 || (!has_quota(info) && !has_limit(p->path.account)))
+		return info;
+	p->infocache_fresh = true;
+	info = proxy_account_info(req, p->path.account);
+	p->infocache_fresh = fresh;
+	return info;
 }
 
 waits static bool upload_fits(struct request *req)

@@ -18,9 +18,9 @@ static bool headers_are_good(const struct request *req, struct response *res)
 	struct str count = headers_get_lit(&req->headers, "X-Container-Meta-Quota-Count");
 
 	if (bytes.n && !is_number(bytes))
-		respond_text(res, 400, "Invalid bytes quota.");
+		respond_html(res, 400, "Invalid bytes quota.");
 	else if (count.n && !is_number(count))
-		respond_text(res, 400, "Invalid count quota.");
+		respond_html(res, 400, "Invalid count quota.");
 	else
 		return true;
 	return false;
@@ -34,13 +34,29 @@ static void refuse(struct request *req, struct response *res, const struct conta
 	p->acl = info->write_acl;
 	if (p->authorize && p->authorize(p->authorize_arg, req, res) < 0)
 		return;
-	respond_text(res, 413, "Upload exceeds quota.");
+	respond_html(res, 413, "Upload exceeds quota.");
+}
+
+/* Usage changes with every upload, so what is cached does not do where there is a quota. */
+waits static const struct container_info *usage(struct request *req)
+{
+	struct proxy_request *p = proxy_request(req);
+	const struct container_info *info =
+		proxy_container_info(req, p->path.account, p->path.container);
+	bool fresh = p->infocache_fresh;
+
+	if (info->status != 200 || (!headers_has(&info->meta, S("quota-bytes")) &&
+				    !headers_has(&info->meta, S("quota-count"))))
+		return info;
+	p->infocache_fresh = true;
+	info = proxy_container_info(req, p->path.account, p->path.container);
+	p->infocache_fresh = fresh;
+	return info;
 }
 
 waits static bool upload_fits(struct request *req, struct response *res)
 {
-	const struct swift_path *p = &proxy_request(req)->path;
-	const struct container_info *info = proxy_container_info(req, p->account, p->container);
+	const struct container_info *info = usage(req);
 	uint64_t quota, length = req->content_length > 0 ? (uint64_t)req->content_length : 0;
 
 	if (info->status != 200)

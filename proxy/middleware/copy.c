@@ -28,11 +28,11 @@ static int parse_account(struct request *req, struct response *res, struct str h
 	struct str value = percent_decode(req->arena, headers_get(&req->headers, header));
 
 	if (value.n == 0) {
-		respond_text(res, 412, "Account name cannot be empty");
+		respond_html(res, 412, "Account name cannot be empty");
 		return -EINVAL;
 	}
 	if (str_chr(value, '/') >= 0) {
-		respond_text(res, 412, "Account name cannot contain slashes");
+		respond_html(res, 412, "Account name cannot contain slashes");
 		return -EINVAL;
 	}
 	*ret = value;
@@ -50,14 +50,14 @@ static int turn_around(struct request *req, struct response *res, struct source 
 	from->container = p->path.container;
 	from->object = p->path.object;
 	if (destination.n == 0) {
-		respond_text(res, 412, "Destination header required");
+		respond_html(res, 412, "Destination header required");
 		return -EINVAL;
 	}
 	if (headers_has(&req->headers, S("Destination-Account")) &&
 	    parse_account(req, res, S("Destination-Account"), &account) < 0)
 		return -EINVAL;
 	if (parse_path(req->arena, destination, &container, &object) < 0) {
-		respond_text(
+		respond_html(
 			res, 412,
 			"Destination header must be of the form <container name>/<object name>");
 		return -EINVAL;
@@ -81,7 +81,7 @@ static int read_copy_from(struct request *req, struct response *res, struct sour
 		return -EINVAL;
 	if (parse_path(req->arena, headers_get_lit(&req->headers, "X-Copy-From"), &from->container,
 		       &from->object) < 0) {
-		respond_text(
+		respond_html(
 			res, 412,
 			"X-Copy-From header must be of the form <container name>/<object name>");
 		return -EINVAL;
@@ -272,6 +272,8 @@ static void add_copy_to(struct response *res, struct str name)
 waits static void options(struct middleware *mw, struct request *req, struct response *res)
 {
 	middleware_next(mw, req, res);
+	if (res->status != 200)
+		return;
 	add_copy_to(res, S("Allow"));
 	add_copy_to(res, S("Access-Control-Allow-Methods"));
 }
@@ -291,7 +293,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		return;
 	}
 	if (is_put && str_eq(request_query_lit(req, "multipart-manifest"), S("put"))) {
-		respond_text(res, 405, "Multipart Manifest PUTs cannot be COPY requests");
+		respond_html(res, 405, "Multipart Manifest PUTs cannot be COPY requests");
 		return;
 	}
 	if (is_put && req->content_length > 0) {

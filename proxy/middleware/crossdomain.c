@@ -29,7 +29,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		middleware_next(mw, req, res);
 		return;
 	}
-	respond(res, 200, S("application/xml; charset=UTF-8"),
+	respond(res, 200, S("application/xml"),
 		arena_printf(req->arena,
 			     "<?xml version=\"1.0\"?>\n"
 			     "<!DOCTYPE cross-domain-policy SYSTEM "

@@ -354,7 +354,7 @@ waits static void respond_measured(struct dlo *d, struct response *res)
 	};
 	struct range ranges[RANGES_MAX];
 
-	headers_setf(&res->headers, S("ETag"), "\"%s\"", d->etag);
+	headers_setf(&res->headers, S("Etag"), "\"%s\"", d->etag);
 	e.etag = headers_get_lit(&res->headers, "ETag");
 	conditional_respond(d->req, res, &e);
 	if (d->error == 0 && d->req->method == HTTP_GET && res->status == 206 &&
@@ -437,7 +437,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	else if (object && req->method == HTTP_PUT &&
 		 headers_has(&req->headers, S("X-Object-Manifest")) &&
 		 !is_manifest_good(headers_get_lit(&req->headers, "X-Object-Manifest")))
-		respond_text(res, 400, "X-Object-Manifest must be in the format container/prefix");
+		respond_html(res, 400, "X-Object-Manifest must be in the format container/prefix");
 	else
 		middleware_next(mw, req, res);
 }

@@ -1,5 +1,6 @@
-/* container.account.example.com/object becomes /v1/account/container/object.
- * Swift: common/middleware/domain_remap.py */
+/* container.account.example.com/object becomes /v1/account/container/object, and back in where an
+ * answer points to. Swift: common/middleware/domain_remap.py */
+#include "lib/base/encode.h"
 #include "proxy/middleware/kinds.h"
 
 #include <jansson.h>
@@ -45,8 +46,14 @@ static struct str host_labels(struct request *req)
 
 		if (!str_starts(domain, S(".")))
 			domain = arena_printf(req->arena, ".%.*s", STR(domain));
-		if (str_ends(host, domain))
-			return str_head(host, host.n - domain.n);
+		if (!str_ends(host, domain))
+			continue;
+		host = str_head(host, host.n - domain.n);
+		while (str_starts(host, S(".")))
+			host = str_skip(host, 1);
+		while (str_ends(host, S(".")))
+			host.n--;
+		return host;
 	}
 	return STR_NONE;
 }
@@ -90,8 +97,36 @@ static void rewrite(struct request *req, struct str account, struct str containe
 	p->path_error = swift_path_parse(req->arena, req->path, &p->path);
 }
 
+static struct str requoted(struct request *req, struct str path)
+{
+	CLEANUP(buf_done) struct buf b = BUF(64 * KIB);
+
+	percent_encode(&b, percent_decode(req->arena, path), S("/"));
+	return arena_str(req->arena, buf_str(&b));
+}
+
+/* A redirect names the path as the client knows it (RewriteContext). */
+static void restore(struct request *req, struct header *h, struct str asked, struct str made)
+{
+	struct str path = h->value;
+
+	if (!str_ieq(h->name, S("Location")) && !str_ieq(h->name, S("Content-Location")))
+		return;
+	if (!str_starts(path, S("http://")) && !str_starts(path, S("https://")))
+		return;
+	path = str_skip(path, (size_t)str_find(path, S("//")) + 2);
+	ssize_t slash = str_chr(path, '/');
+
+	if (slash < 0 || !str_starts(str_skip(path, (size_t)slash), made))
+		return;
+	path = str_skip(path, (size_t)slash);
+	h->value = arena_printf(req->arena, "%.*s%.*s%.*s", (int)(path.p - h->value.p), h->value.p,
+				STR(asked), STR(str_skip(path, made.n)));
+}
+
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
 {
+	struct str asked = req->path;
 	struct str labels = conf.storage_domain.count ? host_labels(req) : STR_NONE;
 	struct str container = STR_NONE, account = labels;
 
@@ -103,9 +138,17 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	}
 	if (account.n)
 		account = real_account(req, account);
-	if (account.n)
-		rewrite(req, account, container);
+	if (!account.n) {
+		middleware_next(mw, req, res);
+		return;
+	}
+	rewrite(req, account, container);
+	struct str made = requoted(req, req->path);
+
+	asked = requoted(req, asked);
 	middleware_next(mw, req, res);
+	for (unsigned i = 0; i < res->headers.n; i++)
+		restore(req, &res->headers.v[i], asked, made);
 }
 
 static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)

@@ -82,7 +82,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	if (!etag.n || str_starts(etag, S("\"")) || str_starts(etag, S("W/\"")) ||
 	    !wants_quotes(req))
 		return;
-	headers_setf(&res->headers, S("ETag"), "\"%.*s\"", STR(etag));
+	headers_setf(&res->headers, S("Etag"), "\"%.*s\"", STR(etag));
 }
 
 static int start(struct middleware *mw, struct proxy *proxy, struct fault *why)

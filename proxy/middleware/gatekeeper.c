@@ -1,5 +1,6 @@
 /* Keeps internal headers inside: what clients must not send is dropped on the way in, what they
- * must not see on the way out. Swift: common/middleware/gatekeeper.py */
+ * must not see on the way out. Names are written with hyphens from here on. Swift:
+ * common/middleware/gatekeeper.py */
 #include "lib/swift/metadata.h"
 #include "proxy/middleware/kinds.h"
 
@@ -31,8 +32,28 @@ static void remove_internal(struct headers *h)
 	h->n = kept;
 }
 
+/* "X-Container-Meta-two_words" is "X-Container-Meta-two-words" to a WSGI server, so to Swift. Only
+ * of such names, so that nothing that frames a request comes into being. */
+static void hyphenate(struct headers *h)
+{
+	for (unsigned i = 0; i < h->n; i++) {
+		struct str name = h->v[i].name;
+
+		if (str_chr(name, '_') < 0 || name.n < 2 || (name.p[0] | 32) != 'x' ||
+		    (name.p[1] != '-' && name.p[1] != '_'))
+			continue;
+		char *copy = arena_cstr(h->arena, name);
+
+		for (size_t k = 0; k < name.n; k++)
+			if (copy[k] == '_')
+				copy[k] = '-';
+		h->v[i].name = str_of(copy, name.n);
+	}
+}
+
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
 {
+	hyphenate(&req->headers);
 	remove_internal(&req->headers);
 	if (conf.shunt_inbound_x_timestamp)
 		headers_remove(&req->headers, S("X-Timestamp"));

@@ -39,7 +39,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	}
 	if (conf.disable_path)
 		task_run_blocking("healthcheck", look, &disabled);
-	respond(res, disabled ? 503 : 200, S("text/plain; charset=UTF-8"),
+	respond(res, disabled ? 503 : 200, S("text/plain"),
 		disabled ? S("DISABLED BY FILE") : S("OK"));
 }
 

@@ -47,6 +47,10 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		return;
 	}
 	format = request_query_lit(req, "format");
+	if (!str_is_utf8(format)) {
+		respond_text(res, 400, "\"format\" parameter not valid UTF-8");
+		return;
+	}
 	bool by_accept = !request_has_query(req, S("format"));
 	int rc = accept_listing(format, headers_get_lit(&req->headers, "Accept"), &type);
 	if (rc == -EINVAL) {

@@ -91,6 +91,45 @@ void listing_write_xml(struct response *res, const json_t *rows, struct str cont
 	take_body(res, arena_str(res->headers.arena, buf_str(&text)));
 }
 
+static void add_container(struct buf *to, const json_t *row)
+{
+	static const char *const numbers[] = { "count", "bytes" };
+	static const char *const texts[] = { "last_modified", "storage_policy" };
+	struct str subdir = row_text(row, "subdir");
+
+	if (subdir.p) {
+		buf_add_lit(to, "<subdir name=\"");
+		xml_escape(to, subdir);
+		buf_add_lit(to, "\" />\n");
+		return;
+	}
+	buf_add_lit(to, "<container>");
+	add_element(to, "name", row_text(row, "name"));
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		buf_addf(to, "<%s>%" JSON_INTEGER_FORMAT "</%s>", numbers[i],
+			 json_integer_value(json_object_get(row, numbers[i])), numbers[i]);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (row_text(row, texts[i]).p)
+			add_element(to, texts[i], row_text(row, texts[i]));
+	buf_add_lit(to, "</container>\n");
+}
+
+void listing_write_account_xml(struct response *res, const json_t *rows, struct str account)
+{
+	CLEANUP(buf_done) struct buf text = BUF(LISTING_BODY_MAX);
+	const json_t *row;
+	size_t i;
+
+	buf_add_lit(&text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<account name=\"");
+	xml_escape(&text, account);
+	buf_add_lit(&text, "\">\n");
+	json_array_foreach(rows, i, row)
+		add_container(&text, row);
+	buf_add_lit(&text, "</account>");
+	headers_set(&res->headers, S("Content-Type"), S("application/xml; charset=utf-8"));
+	take_body(res, arena_str(res->headers.arena, buf_str(&text)));
+}
+
 struct str query_with(struct arena *a, struct str query, struct str name, struct str value)
 {
 	CLEANUP(buf_done) struct buf b = BUF(64 * KIB);

@@ -15,6 +15,8 @@ json_t *listing_parse(struct str text);
 void listing_write(struct response *res, const json_t *rows);
 /* The rows of a container in XML (common/middleware/listing_formats.py). */
 void listing_write_xml(struct response *res, const json_t *rows, struct str container);
+/* The rows of an account likewise. */
+void listing_write_account_xml(struct response *res, const json_t *rows, struct str account);
 /* The query with a parameter replaced or added; value is percent-encoded here. An absent value
  * removes it. */
 struct str query_with(struct arena *a, struct str query, struct str name, struct str value);

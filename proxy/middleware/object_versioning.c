@@ -17,7 +17,10 @@
 static int refuse(struct response *res, int status, const char *text)
 {
 	response_init(res, res->headers.arena);
-	respond_text(res, status, "%s", text);
+	if (status == 409)
+		respond_html(res, status, "%s", text);
+	else
+		respond_text(res, status, "%s", text);
 	return -EINVAL;
 }
 

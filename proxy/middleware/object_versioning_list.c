@@ -282,7 +282,7 @@ waits static int refuse(struct response *res, const char *text)
 {
 	body_close(res->body);
 	response_init(res, res->headers.arena);
-	respond_text(res, 400, "%s", text);
+	respond_html(res, 400, "%s", text);
 	return -EINVAL;
 }
 
@@ -530,10 +530,14 @@ static void add_hidden(json_t *rows, const json_t *hidden)
 void versioned_account_list(struct versioned *v, struct response *res)
 {
 	struct request *req = v->copy.req;
-	struct str text, hidden_text;
+	struct str text, hidden_text, query = req->query;
+	bool xml = str_eq(request_query_lit(req, "format"), S("xml"));
 	struct response got;
 
+	if (xml)
+		req->query = query_with(req->arena, query, S("format"), S("json"));
 	middleware_next(v->copy.mw, req, res);
+	req->query = query;
 	if (res->status != 200 ||
 	    !str_starts(headers_get_lit(&res->headers, "Content-Type"), S("application/json")))
 		return;
@@ -552,7 +556,7 @@ void versioned_account_list(struct versioned *v, struct response *res)
 		proxy_respond_error(req, res, rc < 0 ? rc : -EHOSTDOWN);
 		return;
 	}
-	if (json_array_size(hidden) == 0) {
+	if (json_array_size(hidden) == 0 && !xml) {
 		res->content_length = (int64_t)text.n;
 		res->body = body_bytes(req->arena, text);
 		return;
@@ -562,5 +566,8 @@ void versioned_account_list(struct versioned *v, struct response *res)
 					str_is_true(request_query_lit(req, "reverse")),
 					limit_of(req));
 
-	listing_write(res, sorted);
+	if (xml)
+		listing_write_account_xml(res, sorted, v->account);
+	else
+		listing_write(res, sorted);
 }

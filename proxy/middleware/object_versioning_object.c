@@ -226,7 +226,7 @@ waits static void link_version(const struct versioned *v, const struct version *
 	req->body = body;       /* whoever made it closes it */
 	if (res->status / 100 != 2)
 		return;
-	headers_set(&res->headers, S("ETag"), w->etag);
+	headers_set(&res->headers, S("Etag"), w->etag);
 }
 
 waits static void put(struct versioned *v, struct response *res)
@@ -530,7 +530,7 @@ waits static void refuse_id(struct versioned *v, struct response *res, const cha
 
 	p->acl = reads ? info->read_acl : info->write_acl;
 	if (!p->authorize || p->authorize(p->authorize_arg, req, res) == 0)
-		respond_text(res, 400, "%s", why);
+		respond_html(res, 400, "%s", why);
 }
 
 void versioned_object_id(struct versioned *v, struct str id, struct response *res)

@@ -149,7 +149,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 	else if (req->method == HTTP_GET || req->method == HTTP_HEAD)
 		slo_get(mw, req, res);
 	else if (headers_has(&req->headers, S("X-Static-Large-Object")))
-		respond_text(res, 400,
+		respond_html(res, 400,
 			     "X-Static-Large-Object is a reserved header. To create a static large "
 			     "object "
 			     "add query param multipart-manifest=put.");

@@ -258,7 +258,8 @@ waits static void respond_content(struct slo_answer *a, struct response *res)
 		open_early(a, res);
 	if (a->error < 0) {
 		body_close(res->body);
-		respond_plainly(res, a->error == -EBADMSG ? 500 : segments_status(a->error));
+		response_init(res, a->req->arena);
+		respond_status(res, a->error == -EBADMSG ? 500 : segments_status(a->error));
 	}
 	if (res->body && res->status / 100 == 2)
 		hold(a, res);

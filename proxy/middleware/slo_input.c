@@ -248,7 +248,7 @@ int slo_inputs_parse(struct arena *a, struct str json, struct str self, struct s
 	if (!root || !json_is_array(root) || json_array_size(root) > UINT_MAX - 1) {
 		*ret_errors = root ? S("Manifest must be a list.\n")
 				   : S("Manifest must be valid JSON.\n");
-		return -EINVAL;
+		return -EBADMSG;
 	}
 	in.n = (unsigned)json_array_size(root);
 	in.v = arena_zalloc(a, (in.n + 1) * sizeof *in.v);

@@ -97,6 +97,6 @@ struct slo_inputs {
 };
 
 /* Reads and checks a client's manifest, all in the arena. self is the "container/object" that it is
- * for. 0, or -EINVAL with the text of the 400. */
+ * for. 0, or with the text of the 400 -EINVAL or, when it is no JSON list, -EBADMSG. */
 must_check int slo_inputs_parse(struct arena *a, struct str json, struct str self,
 				struct slo_inputs *ret, struct str *ret_errors);

@@ -246,7 +246,7 @@ waits static void store(struct slo_upload *u, struct response *res, struct str e
 	set_headers(u, json, etag);
 	middleware_next(u->mw, u->req, res);
 	if (res->status / 100 == 2)
-		headers_setf(&res->headers, S("ETag"), "\"%.*s\"", STR(etag));
+		headers_setf(&res->headers, S("Etag"), "\"%.*s\"", STR(etag));
 }
 
 /* ---- answers ---- */
@@ -400,7 +400,8 @@ waits static int read_manifest(struct slo_upload *u, struct response *res)
 
 	rc = slo_inputs_parse(req->arena, buf_str(&text), self, &u->in, &errors);
 	if (rc < 0)
-		respond(res, 400, S("text/plain"), errors);
+		respond(res, 400,
+			rc == -EBADMSG ? S("text/html; charset=UTF-8") : S("text/plain"), errors);
 	return rc;
 }
 

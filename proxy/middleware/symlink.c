@@ -84,7 +84,7 @@ static struct request *next_hop(struct walk *w, struct response *res)
 	account = account.n ? percent_decode(a, account) : proxy_request(w->at)->path.account;
 	if (symlink_target_parse(a, target, reserved, &container, &object) < 0) {
 		response_init(res, a);
-		respond_text(res, 412, "Invalid UTF8 or contains NULL");
+		respond_html(res, 412, "Invalid UTF8 or contains NULL");
 		return NULL;
 	}
 	struct request *sub = proxy_subrequest_new(w->req, w->at->method, account, container,
@@ -204,7 +204,10 @@ waits static void get(struct middleware *mw, struct request *req, struct respons
 
 static int refuse(struct response *res, int status, const char *text)
 {
-	respond_text(res, status, "%s", text);
+	if (status == 412)
+		respond_html(res, status, "%s", text);
+	else
+		respond_text(res, status, "%s", text);
 	return -EINVAL;
 }
 
@@ -438,7 +441,7 @@ waits static void post(struct middleware *mw, struct request *req, struct respon
 	done = *res;
 	body_close(res->body);
 	response_init(res, req->arena);
-	respond_text(res, 307,
+	respond_html(res, 307,
 		     "The requested POST was applied to a symlink. POST directly to the target to "
 		     "apply requested metadata.");
 	headers_setf(&res->headers, S("Location"), "/v1/%.*s/%.*s", STR(account), STR(target));

@@ -246,7 +246,7 @@ static bool has_pointer_headers(const struct request *req, struct response *res)
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (headers_has(&req->headers, names[i])) {
-			respond_text(res, 400, "The header '%.*s' is not allowed in this tempurl",
+			respond_html(res, 400, "The header '%.*s' is not allowed in this tempurl",
 				     STR(names[i]));
 			return true;
 		}

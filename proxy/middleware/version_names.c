@@ -1,5 +1,6 @@
 /* Makes and splits the names of old versions. */
 #include "proxy/middleware/version_names.h"
+#include "lib/base/encode.h"
 
 #define PREFIX str_of("\0versions", 10)
 
@@ -73,4 +74,11 @@ struct str legacy_version_name(struct arena *a, struct str object, struct timest
 
 	timestamp_internal(ts, text);
 	return arena_printf(a, "%03zx%.*s/%s", object.n, STR(object), text);
+}
+
+struct str legacy_location(struct arena *a, struct str value)
+{
+	struct str rest = percent_decode(a, value), name = str_cut(&rest, '/');
+
+	return str_chr(name, 0) < 0 ? name : S("");
 }

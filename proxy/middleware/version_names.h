@@ -24,3 +24,6 @@ int version_id_parse(struct str id, struct timestamp *ret) must_check;
 struct str legacy_version_prefix(struct arena *a, struct str object);
 /* … and the time behind it. */
 struct str legacy_version_name(struct arena *a, struct str object, struct timestamp ts);
+/* The container that X-Versions-Location or X-History-Location names: percent-decoded, up to its
+ * first slash; empty for a reserved name. */
+struct str legacy_location(struct arena *a, struct str value);

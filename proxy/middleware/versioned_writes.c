@@ -2,7 +2,6 @@
  * X-Versions-Location makes a stack, whose top a DELETE brings back; X-History-Location keeps
  * everything, deletions too. Swift: common/middleware/versioned_writes/legacy.py;
  * docs/swift/versioning.md */
-#include "lib/base/encode.h"
 #include "proxy/middleware/kinds.h"
 #include "proxy/middleware/listing_json.h"
 #include "proxy/middleware/version_names.h"
@@ -248,8 +247,7 @@ waits static void handle_object(struct middleware *mw, struct request *req, stru
 
 	if (!versions.n)
 		versions = info->versions;
-	versions = percent_decode(req->arena, versions);
-	versions = str_cut(&versions, '/');
+	versions = legacy_location(req->arena, versions);
 	if (!conf.allow_versioned_writes || !versions.n) {
 		middleware_next(mw, req, res);
 		return;
@@ -275,7 +273,10 @@ waits static void handle_object(struct middleware *mw, struct request *req, stru
 
 static int refuse(struct response *res, int status, const char *text)
 {
-	respond_text(res, status, "%s", text);
+	if (status == 412)
+		respond_html(res, status, "%s", text);
+	else
+		respond_text(res, status, "%s", text);
 	return -EINVAL;
 }
 
@@ -288,6 +289,8 @@ waits static int set_location(struct request *req, struct response *res, struct 
 		return refuse(res, 412, "Versioned Writes is disabled");
 	if (str_chr(value, '/') >= 0)
 		return refuse(res, 412, "Container name cannot contain slashes");
+	if (!legacy_location(req->arena, value).n)
+		return refuse(res, 412, "Container name cannot be reserved");
 	const struct container_info *info = proxy_container_info(req, p->account, p->container);
 
 	if (str_is_true(headers_get_lit(&info->sysmeta, "versions-enabled")))

@@ -49,9 +49,8 @@ void object_get(struct request *req, struct response *res)
 		proxy_respond_error(req, res, rc);
 		return;
 	}
-	if (res->status / 100 == 2)
-		clean_content_type(&res->headers);
-	else if (res->status == 412)
+	clean_content_type(&res->headers);
+	if (res->status == 412)
 		empty_412(res);
 	app_accept_ranges(res);
 }

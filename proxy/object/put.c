@@ -55,7 +55,7 @@ static int check_content_type(const struct request *req, struct response *res)
 	(void)str_cut(&rest, ';');
 	while ((param = str_cut(&rest, ';')).p)
 		if (str_starts(str_trim(param), S("swift_"))) {
-			respond_text(
+			respond_html(
 				res, 400,
 				"Invalid Content-Type, swift_* is not a valid parameter name.");
 			return -EINVAL;
@@ -96,7 +96,7 @@ waits static int check(struct put *put, struct response *res)
 	const struct proxy_request *p = proxy_request(req);
 	struct str none_match = headers_get_lit(&req->headers, "If-None-Match");
 
-	put->if_absent = str_eq(str_trim(none_match), S("*"));
+	put->if_absent = str_eq(etag_unquoted(str_trim(none_match)), S("*"));
 	if (object_may_write(req, res) < 0 || object_target(req, res, &put->target) < 0)
 		return -EACCES;
 	guess_content_type(req);
@@ -183,7 +183,7 @@ static void finish(const struct put *put, struct response *res)
 {
 	char date[HTTP_DATE_SIZE];
 
-	if (res->status == 201 || res->status == 202) {
+	if (res->status == 201 || res->status == 202 || res->status == 422) {
 		clock_http_date(timestamp_ceil_s(put->ts), date);
 		headers_set(&res->headers, S("Last-Modified"), str_from(date));
 	}
@@ -235,6 +235,7 @@ waits static void put_small(struct put *put, struct response *res)
 	md5_hex(bytes, md5);
 	if (put->etag.n && !str_ieq(put->etag, str_from(md5))) {
 		respond_status(res, 422);
+		finish(put, res);
 		return;
 	}
 	if (put->conditional && hold(put, res) < 0)
@@ -267,7 +268,7 @@ waits static void put_small(struct put *put, struct response *res)
 	}
 	write_respond(req, w, res);
 	if (res->status / 100 == 2)
-		headers_set(&res->headers, S("ETag"), str_from(md5));
+		headers_set(&res->headers, S("Etag"), str_from(md5));
 	finish(put, res);
 }
 

@@ -70,6 +70,38 @@ def test_swift(run, name, tmp_path):
     assert name not in swift("list").splitlines()
 
 
+@pytest.mark.parametrize("kind", ["slo", "dlo"])
+def test_swift_segments(run, name, cluster, tmp_path, kind):
+    """A segmented upload, up and down, changed, and deleted with its segments."""
+    def swift(*args, **kw):
+        return run("swift", *args, drop=("OS_",), **kw)
+
+    use = ["--use-slo"] if kind == "slo" else ["--no-use-slo"] if "--no-use-slo" in run(
+        "swift", "upload", "--help", drop=("OS_",)) else []
+    data = os.urandom(1000000)
+    (tmp_path / "big").write_bytes(data)
+    swift("upload", name, "big", "-S", "300000", *use)
+    segments = name + "_segments"
+    c = cluster.client("tester")
+    try:
+        head = c.head(name + "/big").headers
+        assert head["Content-Length"] == "1000000"
+        assert ("X-Static-Large-Object" in head) == (kind == "slo")
+        assert ("X-Object-Manifest" in head) == (kind == "dlo")
+        assert len(c.list(segments)) == 4
+        swift("download", name, "big", "-o", "back")
+        assert (tmp_path / "back").read_bytes() == data
+        (tmp_path / "big").write_bytes(data[:700000])
+        swift("upload", name, "big", "-S", "300000", *use)
+        assert c.get(name + "/big").body == data[:700000]
+        assert len(c.list(segments)) == 3       # the old ones are gone
+        swift("delete", name, "big")
+        assert c.list(name) == [] and c.list(segments) == []
+    finally:
+        c.empty(segments)
+        c.close()
+
+
 def test_openstack(run, name, tmp_path):
     make_tree(tmp_path / "tree", 3)
     run("openstack", "container", "create", name)
@@ -102,6 +134,21 @@ def test_rclone(run, name, tmp_path):
     rclone("check", "tree", "nt:" + name)
     rclone("copy", "nt:" + name, "back")
     subprocess.run(["diff", "-r", "tree", "back"], cwd=tmp_path, check=True)
+    # In pieces: a dynamic large object.
+    data = os.urandom(5000000)
+    (tmp_path / "big").write_bytes(data)
+    rclone("copy", "big", "nt:" + name, "--swift-chunk-size", "2M")
+    assert len(rclone("lsf", "-R", "--files-only", "nt:" + name + "_segments").splitlines()) == 3
+    rclone("copyto", "nt:" + name + "/big", "big back")
+    assert (tmp_path / "big back").read_bytes() == data
+    run("sh", "-c", "cat big | rclone rcat --swift-chunk-size 2M --streaming-upload-cutoff 1k "
+        "nt:%s/streamed" % name, drop=("OS_", "ST_"))
+    rclone("copyto", "nt:" + name + "/streamed", "streamed")
+    assert (tmp_path / "streamed").read_bytes() == data
+    rclone("delete", "nt:" + name + "/big")
+    rclone("delete", "nt:" + name + "/streamed")
+    assert rclone("lsf", "-R", "--files-only", "nt:" + name + "_segments") == ""
+    rclone("purge", "nt:" + name + "_segments")
     rclone("purge", "nt:" + name)
     assert name not in rclone("lsd", "nt:")
 

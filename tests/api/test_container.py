@@ -241,3 +241,16 @@ def test_cors(client, container):
     assert res.status in (200, 204) and "Access-Control-Allow-Origin" not in res.headers
     res = client.request("OPTIONS", container)
     assert res.status == 200 and "GET" in res.headers["Allow"]
+
+
+def test_underscores_in_names_of_metadata_are_hyphens(client, container):
+    """A WSGI server cannot tell them apart, so no client of Swift has seen one."""
+    assert client.post(container, headers={"X-Container-Meta-two_words": "x",
+                                           "X_Container_Meta_Three": "y"}).status == 204
+    h = client.head(container).headers
+    assert h["X-Container-Meta-Two-Words"] == "x" and h["X-Container-Meta-Three"] == "y"
+    assert client.post(container, headers={"X_Container_Sysmeta_Foo": "z", "X_Backend_Foo": "z",
+                                           "X-Remove-Container_Meta-Three": "x"}).status == 204
+    assert "X-Container-Meta-Three" not in client.head(container).headers
+    assert client.put(container + "/o", b"", headers={"X-Object-Meta-a_b": "c"}).status == 201
+    assert client.head(container + "/o").headers["X-Object-Meta-A-B"] == "c"

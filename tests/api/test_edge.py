@@ -81,6 +81,20 @@ def test_domain_remap(cluster, client, container):
     assert res.status == 400
 
 
+def test_domain_remap_in_redirects(client, anonymous, container):
+    """A redirect stays on the host that was asked, with the path as it was asked."""
+    assert client.post(container, headers={"X-Container-Read": ".r:*,.rlistings",
+                                           "X-Container-Meta-Web-Listings": "on"}).status == 204
+    assert client.put(container + "/sub%20dir/x", body=b"x").status == 201
+    host = container + ".auth-test.example.com"
+    res = anonymous.get("/sub%20dir", headers={"Host": host})
+    assert res.status == 301
+    assert res.headers["Location"] == "http://%s/sub%%20dir/" % host
+    assert anonymous.get("/sub%20dir/", headers={"Host": host}).status == 200
+    res = anonymous.get("/v1/AUTH_test/%s/sub%%20dir" % container)
+    assert res.headers["Location"].endswith("/v1/AUTH_test/%s/sub%%20dir/" % container)
+
+
 def test_name_check(make_cluster, conf_with):
     cluster = make_cluster(conf=conf_with("[name_check]\nmaximum_length = 40\n",
                                           proxy="enable = name_check\n"))

@@ -192,3 +192,10 @@ def test_who_may_not_write_changes_nothing(cluster, client, anonymous, stack, ar
 def test_info(client):
     assert client.get("/info").json["versioned_writes"] == {
         "allowed_flags": ["x-versions-location", "x-history-location"]}
+
+
+@pytest.mark.parametrize("value", ["%00versions%00other", "a/b", "/a"])
+def test_archives_that_are_refused(client, container, value):
+    for header in ("X-Versions-Location", "X-History-Location"):
+        assert client.post(container, headers={header: value}).status == 412
+        assert header not in client.head(container).headers

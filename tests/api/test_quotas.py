@@ -9,8 +9,8 @@ def pieces(n):
 def test_container_bytes(client, container):
     assert client.post(container, headers={"X-Container-Meta-Quota-Bytes": "100"}).status == 204
     assert client.put(container + "/a", body=b"x" * 60).status == 201
-    # The count of what is there may be a moment old in a proxy; 101 bytes never fit.
     assert client.put(container + "/b", body=b"x" * 101).status == 413
+    assert client.put(container + "/b", body=b"x" * 41).status == 413
     assert client.put(container + "/b", body=pieces(11)).status == 413
     assert client.head(container + "/b").status == 404
     assert client.post(container, headers={"X-Container-Meta-Quota-Bytes": "many"}).status == 400
@@ -26,6 +26,22 @@ def test_container_count(client, container):
     assert client.post(container, headers={
         "X-Remove-Container-Meta-Quota-Count": "x"}).status == 204
     assert client.put(container + "/a", body=b"").status == 201
+
+
+def test_container_usage_is_as_it_is_now(cluster, client, container):
+    """Whichever worker is asked, and whatever it remembers."""
+    quotas = {"X-Container-Meta-Quota-Count": "2", "X-Container-Meta-Quota-Bytes": "100"}
+    assert client.post(container, headers=quotas).status == 204
+    assert client.put(container + "/a", body=b"x" * 60).status == 201
+    assert client.put(container + "/b", body=b"x" * 41).status == 413
+    assert client.put(container + "/b", body=b"x" * 40).status == 201
+    for _ in range(6):
+        c = cluster.client("tester")
+        assert c.put(container + "/c", body=b"").status == 413
+        c.close()
+    assert client.delete(container + "/a").status == 204
+    assert client.put(container + "/c", body=b"x" * 61).status == 413
+    assert client.put(container + "/c", body=b"x" * 60).status == 201
 
 
 def test_refusal_tells_nobody_what_he_may_not_know(cluster, client, container):

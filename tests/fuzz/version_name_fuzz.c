@@ -1,4 +1,4 @@
-/* Fuzz: names of old versions and version ids. */
+/* Fuzz: names of old versions, version ids, and X-Versions-Location. */
 #include "proxy/middleware/version_names.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,6 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		assert(version_name_split(name, &again, &same) && timestamp_cmp(ts, same) == 0);
 	}
+	struct str location = legacy_location(a, text);
+
+	assert(location.n <= text.n && str_chr(location, '/') < 0 &&
+	       str_chr(location, 0) < 0);
 	assert(str_eq(versions_container_of(versions_container_name(a, text)), text));
 	return 0;
 }

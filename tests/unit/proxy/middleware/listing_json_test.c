@@ -35,6 +35,28 @@ task_asserted static void writes(void **state)
 	assert_null(listing_parse(S("[")));
 }
 
+task_asserted static void accounts(void **state)
+{
+	AUTO(arena) a = arena_new();
+	json_t *rows = listing_parse(
+		S("[{\"name\": \"c<\", \"count\": 2, \"bytes\": 30, \"last_modified\": \"L\", "
+		  "\"storage_policy\": \"gold\"}, {\"subdir\": \"d/\"}]"));
+	struct response res;
+	struct str text;
+
+	(void)state;
+	response_init(&res, a);
+	listing_write_account_xml(&res, rows, S("AUTH_a&b"));
+	assert_int_equal(body_next(res.body, &text), 1);
+	assert_true(str_eq(
+		text, S("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<account "
+			"name=\"AUTH_a&amp;b\">\n<container><name>c&lt;</name><count>2</count>"
+			"<bytes>30</bytes><last_modified>L</last_modified>"
+			"<storage_policy>gold</storage_policy></container>\n"
+			"<subdir name=\"d/\" />\n</account>")));
+	json_decref(rows);
+}
+
 static void queries(void **state)
 {
 	AUTO(arena) a = arena_new();
@@ -48,7 +70,8 @@ static void queries(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(writes), cmocka_unit_test(queries) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(writes), cmocka_unit_test(accounts),
+					    cmocka_unit_test(queries) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,12 +75,24 @@ static void ids(void **state)
 	assert_int_equal(version_id_parse(S("1402464677.04188_0000000000000001"), &ts), -EINVAL);
 }
 
+static void locations(void **state)
+{
+	AUTO(arena) a = arena_new();
+
+	(void)state;
+	assert_true(str_eq(legacy_location(a, S("archive")), S("archive")));
+	assert_true(str_eq(legacy_location(a, S("an%20archive/x")), S("an archive")));
+	assert_true(str_eq(legacy_location(a, S("a%2Fb")), S("a")));
+	assert_int_equal(legacy_location(a, S("%00versions%00c")).n, 0);
+	assert_int_equal(legacy_location(a, S("/")).n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_swift_writes_them), cmocka_unit_test(legacy_names),
 		cmocka_unit_test(newest_first),         cmocka_unit_test(splits),
-		cmocka_unit_test(ids),
+		cmocka_unit_test(ids),                  cmocka_unit_test(locations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
