@@ -36,6 +36,21 @@ static void add_conf(struct conf_spec *spec)
 	pipeline_add_conf(spec);
 }
 
+/* The one that the configuration names, or Keystone's if nobody has it. */
+static unsigned choose_identity_port(void)
+{
+	struct daemon_address a = { .ip = proxy_conf.bind_ip,
+				    .port = IDENTITY_PORT_DEFAULT,
+				    .set_by = "[keystone] bind_port" };
+	struct fault why;
+
+	if (identity_conf.bind_port >= 0)
+		return (unsigned)identity_conf.bind_port;
+	if (authtoken_enabled() || proxy_conf.bind_port == IDENTITY_PORT_DEFAULT)
+		return 0;
+	return daemon_check_address(&a, &why) == 0 ? IDENTITY_PORT_DEFAULT : 0;
+}
+
 static int prepare(struct daemon *d, bool reload, unsigned *ret_workers, struct fault *why)
 {
 	const struct daemon_conf *conf = daemon_conf();
@@ -52,6 +67,8 @@ static int prepare(struct daemon *d, bool reload, unsigned *ret_workers, struct 
 	infos_share();
 	key_uses_share();
 	identity_share();
+	if (!reload)
+		identity_port = choose_identity_port();
 	*ret_workers = (unsigned)proxy_conf.workers;
 	return 0;
 }
@@ -64,7 +81,7 @@ static bool address(struct daemon *d, unsigned i, struct daemon_address *ret)
 		.port = (unsigned)proxy_conf.bind_port,
 		.set_by = "[proxy] bind_port",
 	};
-	if (i == 1 && identity_conf.bind_port) {
+	if (i == 1 && identity_conf.bind_port > 0) {
 		ret->port = (unsigned)identity_conf.bind_port;
 		ret->set_by = "[keystone] bind_port";
 		return true;
@@ -181,9 +198,14 @@ static int start_server(struct proxy *p, struct fault *why)
 	}
 	int rc = http_server_start(&o, &self.server, why);
 
-	o.port = (unsigned)identity_conf.bind_port;
+	o.port = identity_port;
 	if (rc == 0 && o.port)
 		rc = http_server_start(&o, &self.identity_server, why);
+	if (rc < 0 && self.server && identity_conf.bind_port < 0) {
+		log_info("%s, ignoring", why->text);
+		identity_port = 0;
+		rc = 0;
+	}
 	return rc;
 }
 
@@ -225,7 +247,6 @@ waits static int worker_start(struct daemon *d, struct fault *why)
 	struct http_client_options o = http_client_options_default;
 	struct proxy *p = &self.proxy;
 
-	(void)d;
 	tune_malloc();
 	o.connect_timeout_ms = c->conn_timeout;
 	o.response_timeout_ms = c->node_timeout;
@@ -242,6 +263,8 @@ waits static int worker_start(struct daemon *d, struct fault *why)
 		identity_start(p);
 		rc = start_server(p, why);
 	}
+	if (rc == 0 && d->worker == 0 && identity_port)
+		log_info("the identity service also has port %u", identity_port);
 	if (rc < 0)
 		return rc;
 	task_group_init(&self.background);

@@ -66,6 +66,9 @@ struct daemon_ops {
 	bool workers_optional;
 };
 
+/* 0 when the address can be listened on now; otherwise a sentence for the operator. */
+int daemon_check_address(const struct daemon_address *a, struct fault *why) must_check;
+
 /* What main returns. */
 int daemon_main(int argc, char **argv, const struct daemon_ops *ops);
 /* In a worker: stop this program as SIGTERM does (a worker that finds that it cannot go on). */

@@ -47,9 +47,6 @@ __attribute__((noreturn)) void worker_run(struct master *m, unsigned index, int 
 /* Reads the configuration file and takes over [cluster] and [log]. */
 int daemon_read_conf(struct master *m, struct fault *why) must_check;
 
-/* 0 when the address can be bound; otherwise a sentence for the operator. */
-int daemon_check_address(const struct daemon_address *a, struct fault *why) must_check;
-
 /* Shows in ps as "program: text". Once argv is overwritten, nothing may point into it. */
 void daemon_title_init(int argc, char **argv);
 void daemon_title_set(const char *program, const char *text);

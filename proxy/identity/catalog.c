@@ -13,10 +13,10 @@ static struct str host_only(struct str host)
 static struct str store_base(const struct request *req)
 {
 	struct str base = ident_base(req), host = base, scheme = str_cut(&host, ':');
-	struct str own = arena_printf(req->arena, ":%" PRId64, identity_conf.bind_port);
+	struct str own = arena_printf(req->arena, ":%u", identity_port);
 
 	host = str_skip(host, 2);
-	if (identity_conf.bind_port == 0 || !str_ends(host, own))
+	if (identity_port == 0 || !str_ends(host, own))
 		return base;
 	return arena_printf(req->arena, "%.*s://%.*s:%" PRId64, STR(scheme), STR(host_only(host)),
 			    proxy_request(req)->proxy->conf->bind_port);

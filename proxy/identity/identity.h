@@ -26,6 +26,10 @@ struct identity {
 	struct identity_store *store;   /* store.c */
 };
 
+/* The port of its own that the identity service has; 0: none. Set before the workers are forked. */
+extern unsigned identity_port;
+enum { IDENTITY_PORT_DEFAULT = 5000 };
+
 /* Ids that the configuration's records have: the first 32 hex digits of a digest. */
 struct str identity_made_id(struct arena *a, const char *kind, struct str name);
 /* A new random id of 32 hex digits. */

@@ -2,13 +2,15 @@
 #include "proxy/identity/identity.h"
 
 struct identity_conf identity_conf;
+unsigned identity_port;
 
 #define T struct identity_conf
 
 static const struct conf_option options[] = {
-	OPT_INT(T, bind_port, "0", 0, 65535,
-		"A port of its own for the identity service (Keystone's is 5000), beside the "
-		"proxy's; 0: none. Address and TLS are those of [proxy]."),
+	OPT_INT(T, bind_port, "-1", -1, 65535,
+		"A port of its own for the identity service, beside the proxy's; 0: none; -1: "
+		"Keystone's, which is 5000, if nobody has it yet. Address and TLS are those of "
+		"[proxy]."),
 	OPT_STR(T, region, "RegionOne", "The region of the endpoints below."),
 	OPT_STR(T, object_store_url, "$STORE/v1/AUTH_%(project_id)s",
 		"Endpoint of the object store. $STORE is the proxy as the client reached it, $SELF "

@@ -354,20 +354,27 @@ waits static void catch_up(struct identity *id)
 		s->seen = last;
 }
 
-void store_refresh(struct identity *id)
+void store_catch_up(struct identity *id)
 {
 	struct identity_store *s = id->store;
 
-	if (!s)
+	if (!s || !s->loaded)
 		return;
-	while (!s->loaded)
-		if (waitq_wait(&s->ready, "identity records", READY_MS) < 0)
-			return;
 	if (s->seen == shared->last || task_sem_take(&s->lock, READY_MS) < 0)
 		return;
 	if (s->seen != shared->last)
 		catch_up(id);
 	task_sem_give(&s->lock);
+}
+
+void store_refresh(struct identity *id)
+{
+	struct identity_store *s = id->store;
+
+	while (s && !s->loaded)
+		if (waitq_wait(&s->ready, "identity records", READY_MS) < 0)
+			return;
+	store_catch_up(id);
 }
 
 /* Looks at the stamp; lists when it is another, or after a while. */

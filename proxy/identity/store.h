@@ -18,6 +18,8 @@ struct identity *identity_self(void);
 /* Returns when the records have been loaded, or after some seconds without; and with what the other
  * workers of this host have changed. */
 waits void store_refresh(struct identity *id);
+/* The same, without waiting for the records to be loaded for the first time. */
+waits void store_catch_up(struct identity *id);
 /* Writes a record, or removes it (doc NULL), and returns when it is durable and this host's workers
  * know. Takes the reference. 0, or a negative errno. */
 waits must_check int store_write(struct identity *id, enum record_kind kind, struct str key,

@@ -27,4 +27,4 @@ const struct user *users_find(const struct users *u, struct str id);
 waits must_check int identity_v1_login(struct request *req, struct str user, struct str key);
 /* Tokens of "account:user" that were given before this second are no longer good; all when he is
  * disabled or gone. */
-int64_t identity_v1_since(struct arena *a, struct str user);
+waits int64_t identity_v1_since(struct arena *a, struct str user);

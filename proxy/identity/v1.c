@@ -28,8 +28,10 @@ int identity_v1_login(struct request *req, struct str user, struct str key)
 
 int64_t identity_v1_since(struct arena *a, struct str user)
 {
-	const struct identity *id = identity_self();
+	struct identity *id = identity_self();
 	struct str record = record_of(a, user);
+
+	store_catch_up(id);
 	const json_t *doc = records_get(id->records, RECORD_USER, record);
 
 	if (!identity_user_enabled(id, record))

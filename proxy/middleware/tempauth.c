@@ -125,16 +125,17 @@ static int64_t life_s(void)
 	return (int64_t)(conf.token_life / 1000);
 }
 
-static struct str groups_of_token(struct middleware *mw, struct request *req, struct str text)
+waits static struct str groups_of_token(struct middleware *mw, struct request *req, struct str text)
 {
 	struct token token;
 	int rc = token_open(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena),
 			    TOKEN_KIND, text, 0, &token);
-	const struct user *user = rc == 0 ? users_find(table, token.subject) : NULL;
 
-	if (!user || token.expires - life_s() < identity_v1_since(req->arena, user->id))
+	if (rc < 0 || token.expires - life_s() < identity_v1_since(req->arena, token.subject))
 		return STR_NONE;
-	return groups_of(req->arena, user);
+	const struct user *user = users_find(table, token.subject);
+
+	return user ? groups_of(req->arena, user) : STR_NONE;
 }
 
 static struct str storage_url(const struct request *req, const struct user *user)
@@ -162,14 +163,14 @@ static struct str storage_url(const struct request *req, const struct user *user
 }
 
 static void give_token(struct middleware *mw, struct request *req, struct response *res,
-		       const struct user *user)
+		       const struct user *user, int64_t since)
 {
 	int64_t now = clock_wall_s(), issued = now - now % ISSUE_STEP_S, life = life_s();
 	struct token token = { .subject = user->id };
 
 	/* A short life is not cut shorter by the step; and who had to log in again gets another
 	 * token than before. */
-	if (life <= 2 * ISSUE_STEP_S || issued < identity_v1_since(req->arena, user->id))
+	if (life <= 2 * ISSUE_STEP_S || issued < since)
 		issued = now;
 	token.expires = issued + life;
 	struct str text = token_make(req->arena, token_keys_get(mw->proxy),
@@ -224,10 +225,11 @@ waits static void login(struct middleware *mw, struct request *req, struct respo
 	}
 	struct str id = arena_printf(req->arena, "%.*s:%.*s", STR(account), STR(user));
 	int rc = user.p ? identity_v1_login(req, id, key) : -EACCES;
+	int64_t since = rc == 0 ? identity_v1_since(req->arena, id) : 0;
 	const struct user *found = rc == 0 ? users_find(table, id) : NULL;
 
 	if (found)
-		give_token(mw, req, res, found);
+		give_token(mw, req, res, found, since);
 	else if (rc == -EBUSY)
 		too_many(res);
 	else
@@ -263,7 +265,7 @@ static int deny_all(void *arg, struct request *req, struct response *res)
 }
 
 /* Reads the token(s): false when the answer has been given. */
-static bool identify(struct middleware *mw, struct request *req, struct response *res)
+waits static bool identify(struct middleware *mw, struct request *req, struct response *res)
 {
 	struct proxy_request *p = proxy_request(req);
 	struct str service = headers_get_lit(&req->headers, "X-Service-Token");

@@ -1,8 +1,12 @@
 """v1 authentication, and the matrix of who may do what."""
+import json
+import threading
+import time
 import uuid
 
 import pytest
 
+from tests.api.test_keystone import login as keystone_login
 from tests.harness import swift
 
 
@@ -55,6 +59,97 @@ def test_bad_tokens(anonymous, client):
     assert anonymous.get("/v1/AUTH_test", headers={"X-Storage-Token": token}).status in (200, 204)
     assert anonymous.get("/v1/AUTH_test", headers={
         "X-Auth-Token": "", "X-Storage-Token": token}).status == 401
+
+
+def v1(cluster, user, key):
+    """On a new connection: any worker may answer."""
+    c = cluster.client(None)
+    res = login(c, user, key)
+    c.close()
+    return res
+
+
+def test_guessing_is_slowed_down(cluster):
+    """Who guesses waits, or is told to come again later. Others do not wait, and the user whose
+    password is guessed at is not locked out."""
+    name, found = "test:guessed" + uuid.uuid4().hex[:8], []
+
+    def guess():
+        for _ in range(4):
+            found.append(v1(cluster, name, "wrong"))
+
+    threads = [threading.Thread(target=guess) for _ in range(16)]
+    for t in threads:
+        t.start()
+    assert v1(cluster, "test:tester", "testing").status == 200
+    for t in threads:
+        t.join()
+    assert {res.status for res in found} == {401, 429}
+    assert all(res.headers["Retry-After"] for res in found if res.status == 429)
+    for _ in range(12):
+        assert v1(cluster, "test:tester3", "wrong").status == 401
+    assert v1(cluster, "test:tester3", "testing3").status == 200
+
+
+def test_time_does_not_tell_who_exists(cluster):
+    """A wrong password takes as long for a user of the configuration, one whose password was
+    changed, and one who does not exist."""
+    admin = cluster.client(None)
+    token = keystone_login(admin, user="admin", password="admin", project="admin")[0]
+    made = admin.post("/v3/users", json.dumps({"user": {
+        "name": "stored" + uuid.uuid4().hex[:8], "password": "secret"}}), token=token).json["user"]
+    docs = {"v1": lambda: v1(cluster, "test5:tester5", "wrong"),
+            "v1 nobody": lambda: v1(cluster, "test5:nobody", "wrong")}
+    for kind, user in (("configured", {"name": "tester5", "domain": {"id": "default"}}),
+                       ("stored", {"id": made["id"]}), ("none", {"id": "none"})):
+        body = json.dumps({"auth": {"identity": {"methods": ["password"], "password": {
+            "user": dict(user, password="wrong")}}}})
+        docs[kind] = lambda body=body: admin.post("/v3/auth/tokens", body, token=None)
+    best = {}
+    for _ in range(5):
+        for kind, ask in docs.items():
+            began = time.monotonic()
+            assert ask().status == 401
+            best[kind] = min(best.get(kind, 1e9), time.monotonic() - began)
+    # Without hashing it takes a thirtieth.
+    assert max(best.values()) < 6 * min(best.values()), best
+    assert admin.delete("/v3/users/" + made["id"], token=token).status == 204
+    admin.close()
+
+
+def test_records_hold_for_v1(make_cluster):
+    """A password that was changed, and a user who was disabled, are so for v1 too."""
+    cluster = make_cluster()
+    anonymous = cluster.client(None)
+    admin = keystone_login(anonymous, user="admin", password="admin", project="admin")[0]
+    users = anonymous.get("/v3/users?name=tester3", token=admin).json["users"]
+    path = "/v3/users/" + users[0]["id"]
+    account = "/v1/AUTH_test"
+    old = v1(cluster, "test:tester3", "testing3").headers["X-Auth-Token"]
+    assert anonymous.get(account, token=old).status == 403
+
+    def patch(**change):
+        res = anonymous.request("PATCH", path, json.dumps({"user": change}), token=admin)
+        assert res.status == 200, res
+
+    def status(token):
+        c = cluster.client(None)
+        try:
+            return c.get(account, token=token).status
+        finally:
+            c.close()
+
+    patch(password="other")
+    assert v1(cluster, "test:tester3", "testing3").status == 401
+    new = v1(cluster, "test:tester3", "other").headers["X-Auth-Token"]
+    assert status(old) == 401 and status(new) == 403
+    patch(enabled=False)
+    assert v1(cluster, "test:tester3", "other").status == 401
+    assert status(new) == 401
+    patch(enabled=True, password="testing3")
+    again = v1(cluster, "test:tester3", "testing3").headers["X-Auth-Token"]
+    assert status(again) == 403 and status(old) == 401
+    anonymous.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import uuid
 
@@ -196,6 +197,41 @@ def test_rclone(cluster, tmp_path, version):
     run(cluster, ["rclone", "--config", str(conf), "copy", str(tmp_path / "d"), "s:" + name])
     assert run(cluster, ["rclone", "--config", str(conf), "cat", "s:%s/f" % name]) == "data"
     run(cluster, ["rclone", "--config", str(conf), "purge", "s:" + name])
+
+
+def test_rclone_and_swift_with_v1(cluster, tmp_path):
+    conf = tmp_path / "rclone.conf"
+    conf.write_text("[s]\ntype = swift\nuser = test:tester\nkey = testing\n"
+                    "auth = %s/auth/v1.0\n" % cluster.endpoint)
+    name = "rc1-" + uuid.uuid4().hex[:8]
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_text("data")
+    v1 = ["swift", "--auth-version", "1", "-A", cluster.endpoint + "/auth/v1.0",
+          "-U", "test:tester", "-K", "testing"]
+    drop = dict.fromkeys(("OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"), "")
+    if shutil.which("rclone"):
+        run(cluster, ["rclone", "--config", str(conf), "copy", str(tmp_path / "d"), "s:" + name])
+        assert run(cluster, v1 + ["list", name], **drop) == "f\n"
+        run(cluster, ["rclone", "--config", str(conf), "purge", "s:" + name])
+    run(cluster, v1 + ["upload", name, str(tmp_path / "d" / "f"), "--object-name", "o"], **drop)
+    assert run(cluster, v1 + ["download", name, "o", "-o", "-"], **drop) == "data"
+    run(cluster, v1 + ["delete", name], **drop)
+
+
+@needs_openstack
+def test_keystones_port(make_cluster):
+    """Without a word in the configuration, unless somebody has the port: then it goes on."""
+    cluster = make_cluster()
+    if "the identity service also has port 5000" not in cluster.log():
+        with socket.create_connection(("127.0.0.1", 5000)):
+            pass
+        return
+    out = run(cluster, ["openstack", "token", "issue", "-f", "value", "-c", "project_id"],
+              OS_AUTH_URL="http://127.0.0.1:5000")
+    assert out == "test\n"
+    url = run(cluster, ["openstack", "catalog", "show", "object-store", "-f", "json"],
+              OS_AUTH_URL="http://127.0.0.1:5000")
+    assert cluster.endpoint + "/v1/AUTH_test" in url
 
 
 def test_port_of_its_own(make_cluster, tmp_path):
