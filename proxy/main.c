@@ -65,6 +65,7 @@ static int prepare(struct daemon *d, bool reload, unsigned *ret_workers, struct 
 	if (rc < 0)
 		return rc;
 	infos_share();
+	servers_share();
 	key_uses_share();
 	identity_share();
 	if (!reload)

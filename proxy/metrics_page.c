@@ -1,6 +1,7 @@
 /* /metrics: what this program counts, in Prometheus' text format. */
 #include "lib/metrics/metrics.h"
 #include "proxy/key_uses.h"
+#include "proxy/backend/backend.h"
 #include "proxy/pipeline.h"
 
 enum { PAGE_MAX = 16 * MIB };
@@ -19,6 +20,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 		return;
 	}
 	metrics_format(&page);
+	servers_format(&page);
 	key_uses_format(&page);
 	respond(res, 200, S("text/plain; version=0.0.4; charset=utf-8"),
 		arena_str(req->arena, buf_str(&page)));

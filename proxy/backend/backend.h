@@ -28,6 +28,11 @@ bool node_is_slow(struct backend *b, const struct ring_dev *dev);
 /* Whether requests pass it over for now. */
 bool node_limited(struct backend *b, const struct ring_dev *dev);
 
+/* Counts per storage server, in memory that the workers share: call it before they are forked. */
+void servers_share(void);
+/* Adds them to the page of metrics. */
+void servers_format(struct buf *to);
+
 /* ---- what a request is about ---- */
 
 struct target {

@@ -74,7 +74,7 @@ int node_receive(struct backend *b, const struct node *node, struct exchange *x,
 		 bool head, uint64_t timeout_ms, struct response *res)
 {
 	uint64_t patience = b->proxy->conf->concurrency_timeout;
-	uint64_t now = clock_mono_ms(), until = now + timeout_ms;
+	uint64_t now = clock_mono_ms(), until = now + timeout_ms, sent = clock_mono_ns();
 	bool suspected = false;
 	int rc;
 
@@ -94,6 +94,8 @@ int node_receive(struct backend *b, const struct node *node, struct exchange *x,
 			break;
 		suspected = true;
 	}
+	if (rc >= 0)
+		server_answered(node->dev, (clock_mono_ns() - sent) / 1000);
 	exchange_set_timeouts(x, timeout_ms, 0);
 	return rc;
 }

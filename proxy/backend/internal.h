@@ -33,5 +33,13 @@ struct str trouble_key(const struct ring_dev *dev, char text[TROUBLE_KEY_SIZE]);
 int node_address(const struct ring_dev *dev, struct http_address *ret) must_check;
 /* It took a connection: what was held against it for refusing them is forgotten. */
 void node_connected(struct backend *b, const struct ring_dev *dev);
+/* For the counts per server (servers.c). */
+enum server_event { SERVER_FAILED, SERVER_LATE, SERVER_HANDOFF };
+void server_answered(const struct ring_dev *dev, uint64_t microseconds);
+void server_note(const struct ring_dev *dev, enum server_event what);
+/* A write is answered 503: not enough servers answered, some went away in the middle, or their
+ * answers differ. */
+enum write_failure { TOO_FEW_SERVERS, SERVERS_LOST, ANSWERS_DIFFER };
+void write_failed(enum write_failure why);
 /* 0..n-1 */
 unsigned backend_random(struct backend *b, unsigned n);

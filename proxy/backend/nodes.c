@@ -296,6 +296,8 @@ static struct trouble *add_errors(struct backend *b, const struct ring_dev *dev,
 	struct trouble *t = map_peek(b->troubles, key);
 
 	metric_add(&node_errors, count > 0);
+	if (count > 0)
+		server_note(dev, SERVER_FAILED);
 	if (!t) {
 		t = xcalloc(1, sizeof *t);
 		map_put(b->troubles, key, t);
@@ -316,6 +318,7 @@ static void suspect(struct backend *b, const struct ring_dev *dev, unsigned erro
 
 	log_debug("%s:%u/%s is slow", dev->ip, dev->port, dev->device);
 	metric_add(&slow_answers, 1);
+	server_note(dev, SERVER_LATE);
 	t = add_errors(b, dev, errors, -ETIMEDOUT);
 	t->slow_until_ms = clock_mono_ms() + SLOW_FOR_MS;
 }
@@ -538,6 +541,7 @@ bool nodes_next(struct nodes *n, struct node *ret)
 		if (!may_ask(n, dev))
 			continue;
 		metric_add(&handoffs_used, 1);
+		server_note(dev, SERVER_HANDOFF);
 		*ret = (struct node){ .dev = n->last = dev, .handoff = true };
 		return true;
 	}

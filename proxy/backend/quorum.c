@@ -1,6 +1,16 @@
 /* Which answer of several servers the client gets. Swift: have_quorum, best_response and
  * _compute_quorum_response in proxy/controllers/base.py. */
-#include "proxy/backend/backend.h"
+#include "lib/metrics/metrics.h"
+#include "proxy/backend/internal.h"
+
+static const char *const reasons[] = { "too few servers", "servers lost", "no quorum", NULL };
+METRIC_COUNTER_BY(failures, "needletail_proxy_write_failures_total",
+		  "Writes that were answered 503.", "reason", reasons);
+
+void write_failed(enum write_failure why)
+{
+	metric_add_at(&failures, why, 1);
+}
 
 static unsigned count_class(const int statuses[], unsigned n, int hundred)
 {

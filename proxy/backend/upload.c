@@ -449,6 +449,7 @@ static int early_answer(const struct upload_run *r, const struct upload *u, stru
 		return 0;
 	log_error("PUT %.*s: 503, %u of %u servers take it", STR(r->target.path),
 		  count_state(r, PUTTER_SENDING), r->n);
+	write_failed(TOO_FEW_SERVERS);
 	respond_status(res, 503);
 	return -EEXIST;
 }
@@ -470,6 +471,9 @@ static void final_answer(struct request *req, const struct upload_run *r, struct
 			respond_status(res, 500);
 			return;
 		}
+	if (best < 0)
+		write_failed(count_state(r, PUTTER_FAILED) > r->n - quorum_size(r->n) ?
+			     SERVERS_LOST : ANSWERS_DIFFER);
 	respond_status(res, best < 0 ? 503 : statuses[best]);
 	if (best >= 0)
 		headers_set(&res->headers, S("Etag"), arena_str(req->arena, str_from(r->etag)));
@@ -538,6 +542,7 @@ waits static int upload_run(struct request *req, struct upload_run *r, const str
 	if (rc == -EHOSTDOWN) {
 		log_error("PUT %.*s: 503, %u of %u servers are left", STR(r->target.path),
 			  count_state(r, PUTTER_SENDING), r->n);
+		write_failed(SERVERS_LOST);
 		respond_status(res, 503);
 		return -EEXIST;
 	}

@@ -206,6 +206,7 @@ void write_respond(struct request *req, const struct write *w, struct response *
 	if (best < 0) {
 		log_error("%.*s %.*s: 503 from %u of %u answers", STR(w->method),
 			  STR(w->target.path), w->answered, w->n);
+		write_failed(w->answered < quorum_size(w->n) ? TOO_FEW_SERVERS : ANSWERS_DIFFER);
 		respond_status(res, 503);
 		return;
 	}

@@ -166,9 +166,12 @@ def test_two_absent_devices(proxy, client, absence):
 def test_all_are_absent(proxy, client):
     for relay in proxy.relays.values():
         relay.set("refuse")
+    failures = [proxy.metric("needletail_proxy_%s_failures_total" % w) for w in ("read", "write")]
     for res in (client.put("c/nobody", SMALL), client.put("c/nobody", BIG), client.get("c/nobody"),
                 client.delete("c/nobody"), client.get("c"), client.put("new")):
         assert res.status == 503
+    for before, what in zip(failures, ("read", "write")):
+        assert proxy.metric("needletail_proxy_%s_failures_total" % what) >= before + 2
     for relay in proxy.relays.values():
         relay.set()
     # As soon as they are back: those that refused are the last resort.
@@ -203,6 +206,25 @@ def test_nobody_waits_for_a_silent_device_for_long(proxy, client):
     assert device(proxy, handoff).head("AUTH_test/" + path).status == 200
     proxy.relays[primaries[0]].set()
     proxy.cluster.wait_for(lambda: proxy.metric("needletail_proxy_nodes_aside") == 0)
+
+
+def test_what_is_counted_of_each_server(proxy, client):
+    def of(n, name):
+        label = 'server="127.0.0.1:%d/d%d"' % (proxy.relays[n].port, n)
+        return sum(float(line.split()[-1])
+                   for line in proxy.client(None).get("/metrics").text.splitlines()
+                   if line.startswith("needletail_proxy_server_%s{" % name) and label in line)
+    path = "c/counted"
+    primaries, handoff = owners(proxy, path)
+    names = ("answers_total", "seconds_total", "failures_total", "handoffs_total")
+    before = {n: [of(n, name) for name in names] for n in proxy.relays}
+    proxy.relays[primaries[0]].set(**ABSENCES["broken"])
+    assert client.put(path, SMALL).status == 201
+    proxy.cluster.wait_for(lambda: of(handoff, "handoffs_total") > before[handoff][3])
+    assert of(primaries[0], "failures_total") > before[primaries[0]][2]
+    for n in primaries[1:]:
+        assert of(n, "answers_total") > before[n][0] and of(n, "seconds_total") > before[n][1]
+        assert of(n, "failures_total") == before[n][2]
 
 
 def test_a_slow_device(proxy, client):

@@ -1,5 +1,5 @@
-"""Right after a rebalance, before any replicator ran: what was there is found at its previous owners,
-what is deleted or changed stays so, and 404 is only said where that is proven."""
+"""Right after a rebalance, before any replicator ran: what was there is found at its previous
+owners, what is deleted or changed stays so, and 404 is only said where that is proven."""
 import glob
 import os
 import shutil

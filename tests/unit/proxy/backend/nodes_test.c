@@ -128,6 +128,46 @@ IN_TASK(a_preferred_one, {
 	}
 })
 
+static bool becomes_limited(int id, bool limited)
+{
+	for (unsigned i = 0; i < 100; i++) {
+		if (node_limited(F.proxy.backend, device(id)) == limited)
+			return true;
+		assert(task_sleep(50) == 0);
+	}
+	return false;
+}
+
+IN_TASK(a_late_one_that_hangs_is_put_aside, {
+	fakes[1].hangs = true;
+	node_suspect(F.proxy.backend, device(1));
+	assert(!node_limited(F.proxy.backend, device(1)));
+	assert(node_is_slow(F.proxy.backend, device(1)));
+	assert(becomes_limited(1, true));
+	const char *o = order(NODES_FOR_READ);
+
+	assert(strlen(o) == 5 && !strchr(o, '1'));
+	/* For a write it is the last resort. */
+	o = order(NODES_FOR_WRITE);
+	assert(strlen(o) == 6 && o[5] == '1');
+	fakes[1].hangs = false;
+	assert(becomes_limited(1, false));
+})
+
+IN_TASK(a_late_one_that_answers_is_read_last, {
+	node_suspect(F.proxy.backend, device(1));
+	for (unsigned i = 0; i < 100 && fakes[1].probes == 0; i++)
+		assert(task_sleep(20) == 0);
+	assert(task_sleep(50) == 0);
+	assert(fakes[1].probes == 1);
+	assert(!node_limited(F.proxy.backend, device(1)));
+	for (unsigned i = 0; i < 20; i++) {
+		const char *o = order(NODES_FOR_READ);
+
+		assert(strlen(o) == 6 && o[2] == '1');
+	}
+})
+
 /* Zones are 1 to 5. */
 IN_TASK(near_ones_are_read_first, {
 	F.conf.sorting_method = SORT_AFFINITY;
@@ -157,6 +197,8 @@ int main(void)
 		cmocka_unit_test(trouble_is_forgotten),
 		cmocka_unit_test(three_timeouts_or_eleven_errors),
 		cmocka_unit_test(a_preferred_one),
+		cmocka_unit_test(a_late_one_that_hangs_is_put_aside),
+		cmocka_unit_test(a_late_one_that_answers_is_read_last),
 		cmocka_unit_test(near_ones_are_read_first),
 		cmocka_unit_test(writes_stay_near),
 	};
