@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 enum { FILE_MAX = 1 * MIB, GAUGES_MS = 5000 };
 
@@ -189,6 +190,66 @@ waits static json_t *mem(void)
 			json_object_setn_new(j, name.p, name.n, text(str_trim(value)));
 	}
 	return j;
+}
+
+/* The numbers of the first line of a file that begins so. */
+waits static bool socket_line(const char *path, struct str start, struct buf *b, struct str *ret)
+{
+	struct str rest, line;
+
+	buf_clear(b);
+	if (read_file(path, b) < 0)
+		return false;
+	rest = buf_str(b);
+	while ((line = str_cut(&rest, '\n')).p)
+		if (str_starts(line, start)) {
+			*ret = line;
+			return true;
+		}
+	return false;
+}
+
+static void set_number(json_t *j, const char *name, struct str line, unsigned n, uint64_t times)
+{
+	uint64_t v = 0;
+
+	if (str_to_u64(str_trim(word(line, n)), &v) == 0)
+		json_object_set_new(j, name, json_integer((json_int_t)(v * times)));
+}
+
+/* Swift's get_socket_info: what the kernel counts in pages is told in bytes. */
+waits static json_t *sockstat(void)
+{
+	CLEANUP(buf_done) struct buf b = BUF(FILE_MAX);
+	json_t *j = json_object();
+	struct str line;
+
+	if (socket_line("/proc/net/sockstat", S("TCP: inuse"), &b, &line)) {
+		set_number(j, "tcp_in_use", line, 2, 1);
+		set_number(j, "orphan", line, 4, 1);
+		set_number(j, "time_wait", line, 6, 1);
+		set_number(j, "tcp_mem_allocated_bytes", line, 10,
+			   (uint64_t)sysconf(_SC_PAGESIZE));
+	}
+	if (socket_line("/proc/net/sockstat6", S("TCP6: inuse"), &b, &line))
+		set_number(j, "tcp6_in_use", line, 2, 1);
+	return j;
+}
+
+/* What belongs to parts of Swift that are not here: its pages before such a job has run. */
+static json_t *not_here(struct str check)
+{
+	if (str_eq(check, S("sharding")))
+		return json_pack("{s:n,s:n,s:n}", "sharding_stats", "sharding_time",
+				 "sharding_last");
+	if (str_eq(check, S("relinker")))
+		return json_pack("{s:{},s:{}}", "devices", "workers");
+	if (str_eq(check, S("reconstruction")))
+		return json_pack("{s:n,s:n}", "object_reconstruction_time",
+				 "object_reconstruction_last");
+	if (str_eq(check, S("driveaudit")))
+		return json_pack("{s:n}", "drive_audit_errors");
+	return NULL;
 }
 
 waits static json_t *mounted(void)
@@ -419,7 +480,9 @@ waits static json_t *answer(struct objectd *o, struct str what)
 		return json_pack("{s:i}", "object_updater_sweep", 0);
 	if (str_eq(check, S("time")))
 		return json_real((double)clock_wall_us() / 1e6);
-	return NULL;
+	if (str_eq(check, S("sockstat")))
+		return sockstat();
+	return not_here(check);
 }
 
 waits static void respond_recon(struct objectd *o, struct request *req, struct response *res)

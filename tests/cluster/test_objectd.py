@@ -626,6 +626,14 @@ def test_operators_pages(ours):
         res = dev.request("GET", "", raw_path="/recon/" + page)
         assert res.status == 200, page
         json.loads(res.body)
+    sockets = json.loads(dev.request("GET", "", raw_path="/recon/sockstat").body)
+    assert sockets["tcp_in_use"] > 0 and sockets["tcp_mem_allocated_bytes"] >= 0
+    assert {"orphan", "time_wait"} <= set(sockets)
+    for page, keys in (("sharding", {"sharding_stats", "sharding_time", "sharding_last"}),
+                       ("driveaudit", {"drive_audit_errors"}),
+                       ("relinker", {"devices", "workers"})):
+        res = dev.request("GET", "", raw_path="/recon/" + page)
+        assert res.status == 200 and set(json.loads(res.body)) == keys, page
     assert dev.request("GET", "", raw_path="/recon/nonsense").status == 404
     assert b"needletail_objectd_requests_total" in dev.request("GET", "", raw_path="/metrics").body
 
