@@ -98,7 +98,8 @@ void pages_give(char *p, size_t size)
 	assert(in_use >= size);
 	in_use -= size;
 	make_room(i);
-	/* What is kept and what is in use are the budget together; some small ones are always kept. */
+	/* What is kept and what is in use are the budget together; some small ones are kept
+	 * anyway. */
 	if (pool.n[i] < KEEP_MAX && (in_use + pool.bytes + size <= PAGES_BUDGET ||
 				     (i == 0 && pool.n[i] < SMALL_KEPT))) {
 		pool.p[i][pool.n[i]++] = p;

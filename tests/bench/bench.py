@@ -15,7 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT)
 
-from tests.bench import auth_cost  # noqa: E402  (after the path is set)
+from tests.bench import auth_cost, scale  # noqa: E402  (after the path is set)
 from tests.harness.cluster import Cluster, SAIO_CONF  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -207,6 +207,17 @@ def memory_rows(bench):
         return rows
 
 
+def scale_rows(bench):
+    """What must not depend on size, as scale.py measures it."""
+    try:
+        with Cluster(conf=SAIO_CONF) as c:
+            return [("%s: %s" % (what, how), value, bound, unit)
+                    for what, how, value, bound, unit in scale.measure(c)]
+    except Exception as e:      # the rest is still told
+        bench.fail("scale: %r" % e)
+        return []
+
+
 def parse_args():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--bin", default=os.environ.get("NEEDLETAIL_BIN", "build/gcc/bin"))
@@ -220,6 +231,7 @@ def parse_args():
     p.add_argument("--no-memory", action="store_true")
     p.add_argument("--no-auth", action="store_true")
     p.add_argument("--only-auth", action="store_true", help="what tokens and links cost, no peers")
+    p.add_argument("--no-scale", action="store_true")
     p.add_argument("--strict", action="store_true", help="a ratio below its floor is an error")
     p.add_argument("--out", help="append the load generator's JSON lines here")
     return p.parse_args()
@@ -268,6 +280,8 @@ def main():
     try:
         if not args.no_memory and not args.only_auth and not args.endpoint:
             rows = memory_rows(bench)
+        if not args.no_scale and not args.only_auth and not args.endpoint:
+            rows += scale_rows(bench)
         if args.endpoint:
             bench.servers[US] = (int(args.endpoint.rpartition(":")[2]), [])
         else:
@@ -304,6 +318,7 @@ def main():
         missed += bound is not None and value > bound
         print("%-50s %8.2f %-8s%s" % (what, value, unit, "" if bound is None else
               "at most %g  %s" % (bound, "ok" if value <= bound else "ABOVE")))
+    print("load average %.1f" % os.getloadavg()[0])
     print("%d processors; others kept %.0f %% of them busy before, %.0f %% at most between runs; "
           "%g s a run, %d rounds" % (os.cpu_count(), 100 * quiet, 100 * max(bench.noise + [0]),
                                      args.seconds, args.rounds))
