@@ -14,7 +14,7 @@ struct compute_conf {           /* [compute] */
 	int64_t token_cache_entries;
 	int store_auth;                 /* enum store_auth */
 	const char *store_auth_url, *store_user, *store_key, *store_url;
-	const char *ca_file;
+	const char *ca_file, *cert_file, *key_file;
 	uint64_t store_timeout, record_cache_size;
 	int64_t max_clients;
 	uint64_t client_timeout, keepalive_timeout;
@@ -32,6 +32,7 @@ struct store;                           /* compute/store/store.h */
 struct compute {
 	const char *host;               /* this host's name among the hosts */
 	struct http_client *http;       /* to identity, store and whomever else */
+	struct tls_server *tls;         /* of all ports; NULL: plain HTTP */
 	struct identity *identity;
 	struct store *store;
 	struct task_group background;   /* cancelled and joined when the daemon stops */

@@ -51,6 +51,10 @@ static const struct conf_option options[] = {
 		"login says."),
 	OPT_STR(T, ca_file, NULL,
 		"Certificates that are trusted behind https; unset: the system's."),
+	OPT_STR(T, cert_file, NULL,
+		"PEM file with the certificate chain; with key_file the ports of all services "
+		"speak TLS. Read again at reload."),
+	OPT_STR(T, key_file, NULL, "PEM file with the certificate's key."),
 	OPT_DURATION(T, store_timeout, "60s", 1, HOUR_MS,
 		     "For an answer of identity or store, and between two pieces of it."),
 	OPT_SIZE(T, record_cache_size, "64MiB", 0, 1LL << 40,
@@ -86,6 +90,8 @@ int compute_conf_ready(struct fault *why)
 	struct compute_conf *c = &compute_conf;
 	int rc = need_url("auth_url", c->auth_url, why);
 
+	if (rc == 0 && !c->cert_file != !c->key_file)
+		rc = fault_set(why, -EINVAL, "[compute] cert_file and key_file go together");
 	if (rc == 0 && !c->password)
 		rc = fault_set(why, -EINVAL, "[compute] password is not set");
 	if (rc == 0 && c->store_auth == STORE_AUTH_V1) {

@@ -71,8 +71,28 @@ struct loading {
 static void load_certificates(void *arg)
 {
 	struct loading *l = arg;
+	const struct compute_conf *c = &compute_conf;
 
-	l->rc = tls_client_new(compute_conf.ca_file, &self.tls, l->why);
+	l->rc = tls_client_new(c->ca_file, &self.tls, l->why);
+	if (l->rc == 0 && c->cert_file)
+		l->rc = tls_server_new(c->cert_file, c->key_file, &self.compute.tls, l->why);
+}
+
+static void reload_certificates(void *arg)
+{
+	struct loading *l = arg;
+
+	l->rc = tls_server_reload(self.compute.tls, l->why);
+}
+
+waits static int worker_reload(struct daemon *d, struct fault *why)
+{
+	struct loading loading = { .why = why };
+
+	(void)d;
+	if (self.compute.tls)
+		task_run_blocking("certificates", reload_certificates, &loading);
+	return loading.rc;
 }
 
 /* The system's certificates take a tenth of a second to load. */
@@ -146,6 +166,7 @@ waits static void worker_stop(struct daemon *d, uint64_t grace_ms)
 	identity_free(c->identity);
 	http_client_free(c->http);
 	tls_client_free(self.tls);
+	tls_server_free(c->tls);
 }
 
 int main(int argc, char **argv)
@@ -158,6 +179,7 @@ int main(int argc, char **argv)
 		.address = address,
 		.worker_start = worker_start,
 		.worker_stop = worker_stop,
+		.worker_reload = worker_reload,
 	};
 
 	return daemon_main(argc, argv, &ops);

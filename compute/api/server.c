@@ -88,6 +88,7 @@ int api_server_start(const struct api *api, struct compute *compute, void *state
 		.port = at->port,
 		.reuse_port = true,
 		.backlog = 1024,
+		.tls = compute->tls,
 		.limits = http_limits_default,
 		.handle = handle,
 		.done = done,

@@ -13,10 +13,12 @@ struct str image_new_prefix(struct arena *a, struct str id)
 	return arena_printf(a, "%.*s/%s/", STR(id), uuid);
 }
 
-json_t *image_upload_mark(const struct image_state *s, struct str prefix, const char *was)
+json_t *image_upload_mark(const struct image_state *s, struct str prefix, const char *was,
+			  int64_t length)
 {
-	return json_pack("{s:s, s:s, s:o, s:s}", "host", s->compute->host, "run", s->run, "prefix",
-			 json_of(prefix), "was", was);
+	return json_pack("{s:s, s:s, s:o, s:s, s:I}", "host", s->compute->host, "run", s->run,
+			 "prefix", json_of(prefix), "was", was, "length",
+			 (json_int_t)MAX(length, (int64_t)0));
 }
 
 bool image_upload_is(const json_t *doc, struct str prefix)
@@ -50,8 +52,8 @@ void image_activate(json_t *doc, const json_t *facts)
 	image_touch(doc);
 }
 
-int image_usage(struct image_state *s, struct arena *a, struct str project, uint64_t *ret_bytes,
-		uint64_t *ret_images)
+int image_usage(struct image_state *s, struct arena *a, struct str project, struct str except,
+		uint64_t *ret_bytes, uint64_t *ret_images)
 {
 	CLEANUP(record_list_done) struct record_list all = { .n = 0 };
 	uint64_t bytes = 0, images = 0;
@@ -62,24 +64,26 @@ int image_usage(struct image_state *s, struct arena *a, struct str project, uint
 	for (size_t i = 0; i < all.n; i++) {
 		const json_t *doc = all.v[i].doc;
 
-		if (!str_eq(json_str(doc, "owner"), project) || image_has_status(doc, "deleted"))
+		if (!str_eq(json_str(doc, "owner"), project) || image_has_status(doc, "deleted") ||
+		    (except.p && str_eq(all.v[i].id, except)))
 			continue;
 		images++;
 		bytes += (uint64_t)image_number(doc, "size") +
-			 (uint64_t)image_number(json_object_get(doc, "_stage"), "size");
+			 (uint64_t)image_number(json_object_get(doc, "_stage"), "size") +
+			 (uint64_t)image_number(json_object_get(doc, "_upload"), "length");
 	}
 	*ret_bytes = bytes;
 	*ret_images = images;
 	return 0;
 }
 
-int image_room(struct image_state *s, struct arena *a, struct str project, int64_t length,
-	       uint64_t *ret_max)
+int image_room(struct image_state *s, struct arena *a, struct str project, struct str id,
+	       int64_t length, uint64_t *ret_max)
 {
 	uint64_t max = image_conf.image_size_cap, used, images;
 
 	if (image_conf.project_quota) {
-		int rc = image_usage(s, a, project, &used, &images);
+		int rc = image_usage(s, a, project, id, &used, &images);
 
 		if (rc < 0)
 			return rc;
@@ -130,7 +134,8 @@ static int begin(struct image_change *ch, json_t *doc)
 	p->owner = arena_str(ch->c->arena, json_str(doc, "owner"));
 	json_object_set_new(doc, "status", json_string(p->status));
 	json_object_set_new(doc, "_upload",
-			    image_upload_mark(image_state(ch->c), p->prefix, "queued"));
+			    image_upload_mark(image_state(ch->c), p->prefix, "queued",
+					      p->wish.length));
 	image_touch(doc);
 	return 1;
 }
@@ -196,7 +201,8 @@ waits static int put_bytes(struct putting *p, struct fault *why)
 {
 	struct image_state *s = image_state(p->c);
 	struct upload_result result;
-	int rc = image_room(s, p->c->arena, p->owner, p->wish.length, &p->wish.size_max);
+	int rc = image_room(s, p->c->arena, p->owner, p->id, p->wish.length,
+			    &p->wish.size_max);
 
 	if (rc == 0)
 		rc = upload_run(s, p->c->arena, p->c->req->body, &p->wish, &result, why);

@@ -30,17 +30,19 @@ waits must_check int upload_run(struct image_state *s, struct arena *a, struct b
 				const struct upload_wish *w, struct upload_result *ret,
 				struct fault *why);
 
-/* Bytes of all images of a project. */
+/* Bytes of all images of a project, with what was announced of uploads that are under way; without
+ * the image of that id, if it is not absent. */
 waits must_check int image_usage(struct image_state *s, struct arena *a, struct str project,
-				 uint64_t *ret_bytes, uint64_t *ret_images);
-/* Whether length more bytes (-1: not known) fit; *ret_max is how many may come. -EFBIG, or of the
- * store. */
+				 struct str except, uint64_t *ret_bytes, uint64_t *ret_images);
+/* Whether length bytes (-1: not known) of the image of that id fit; *ret_max is how many may come.
+ * -EFBIG, or of the store. */
 waits must_check int image_room(struct image_state *s, struct arena *a, struct str project,
-				int64_t length, uint64_t *ret_max);
+				struct str id, int64_t length, uint64_t *ret_max);
 /* A new prefix for an upload, in the arena. */
 struct str image_new_prefix(struct arena *a, struct str id);
-/* The record of an upload that this process begins. */
-json_t *image_upload_mark(const struct image_state *s, struct str prefix, const char *was);
+/* The record of an upload that this process begins; length: announced, or -1. */
+json_t *image_upload_mark(const struct image_state *s, struct str prefix, const char *was,
+			  int64_t length);
 /* Whether the record is still about the upload of that prefix. */
 bool image_upload_is(const json_t *doc, struct str prefix);
 /* "size", "checksum", "os_hash_…", "virtual_size" and "object", "prefix" of what was uploaded. */

@@ -22,7 +22,7 @@ struct image_conf {             /* [image] */
 	int64_t property_quota, tag_quota, member_quota;
 	int64_t limit_default, limit_max;
 	bool require_format_match;
-	uint64_t task_life, sweep_interval;
+	uint64_t task_life, sweep_interval, orphan_age;
 };
 extern struct image_conf image_conf;
 extern const struct conf_section image_section;

@@ -39,6 +39,8 @@ static const struct conf_option options[] = {
 	OPT_DURATION(T, sweep_interval, "10m", 100, DAY_MS,
 		     "How often it is looked for what uploads and deletions that broke off have "
 		     "left behind."),
+	OPT_DURATION(T, orphan_age, "1h", 0, 365LL * DAY_MS,
+		     "Objects of that age which belong to no image are removed then."),
 	OPT_END,
 };
 

@@ -58,7 +58,7 @@ static int mark_import(struct image_change *ch, json_t *doc)
 					     "set prior to saving data.");
 	json_object_set_new(doc, "status", json_string("importing"));
 	json_object_set_new(doc, "_upload",
-			    image_upload_mark(image_state(ch->c), im->prefix, "queued"));
+			    image_upload_mark(image_state(ch->c), im->prefix, "queued", -1));
 	image_touch(doc);
 	return 1;
 }
@@ -198,7 +198,8 @@ static json_t *usage(uint64_t quota, uint64_t used)
 void image_info_usage(struct api_call *c)
 {
 	uint64_t bytes, images;
-	int rc = image_usage(image_state(c), c->arena, c->caller->project_id, &bytes, &images);
+	int rc = image_usage(image_state(c), c->arena, c->caller->project_id, STR_NONE, &bytes,
+			     &images);
 
 	if (rc < 0) {
 		api_fail(c, rc);

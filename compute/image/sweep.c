@@ -6,6 +6,7 @@
 #include "lib/log/log.h"
 
 enum { FIRST_MS = 3000, AGAIN_MS = 10000 };
+#define ORPHAN_AGE_US ((int64_t)image_conf.orphan_age * 1000)
 
 /* Whether nobody works on it any more: deletions that are older than the interval, as their own
  * host is still at the younger ones; uploads that this process does not know of. */
@@ -31,6 +32,52 @@ waits static int sweep_one(struct image_state *s, const struct record *r)
 	return image_abandon(s, r->id, prefix);
 }
 
+/* Bytes whose record went while they still came, from a process that then ended. A record is there
+ * before the first of them, so where there is none nobody will ask for them. */
+waits static int sweep_orphan(struct image_state *s, struct arena *a, struct str id)
+{
+	AUTO(json_text) doc = NULL;
+	int rc = records_get(s->images, a, id, &doc);
+
+	if (rc != -ENOENT)
+		return rc;
+	log_info("image %.*s is gone: its objects go, too", STR(id));
+	return store_delete_prefix(s->compute->store, a, s->data, image_prefix(a, id));
+}
+
+waits static int sweep_orphans(struct image_state *s)
+{
+	AUTO(arena) a = arena_new();
+	struct str marker = S(""), last = S("");
+	int64_t before = clock_wall_us() - ORPHAN_AGE_US, changed;
+	size_t i = 1;
+
+	while (i > 0) {
+		AUTO(json_text) rows = NULL;
+		const json_t *row;
+		int rc = store_list(s->compute->store, a, s->data, S(""), marker, &rows);
+
+		if (rc < 0)
+			return rc == -ENOENT ? 0 : rc;
+		json_array_foreach(rows, i, row) {
+			struct str rest = arena_str(a, json_str(row, "name"));
+
+			marker = rest;
+			struct str id = str_cut(&rest, '/');
+
+			if (str_eq(id, last) || !rest.p ||
+			    clock_iso_parse(json_str(row, "last_modified"), &changed) < 0 ||
+			    changed > before)
+				continue;
+			last = id;
+			rc = sweep_orphan(s, a, id);
+			if (rc < 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
 waits static int sweep(struct image_state *s, bool first)
 {
 	CLEANUP(record_list_done) struct record_list all = { .n = 0 };
@@ -40,6 +87,8 @@ waits static int sweep(struct image_state *s, bool first)
 	for (size_t i = 0; i < all.n && rc == 0; i++)
 		if (is_left(s, all.v[i].doc, first))
 			rc = sweep_one(s, &all.v[i]);
+	if (rc == 0)
+		rc = sweep_orphans(s);
 	return rc < 0 ? rc : tasks_expire(s);
 }
 

@@ -59,7 +59,8 @@ waits static int take_body(struct download *d, struct response *res)
 	int rc = records_get(s->images, d->arena, d->id, &doc);
 
 	if (rc == 0)
-		rc = image_room(s, d->arena, json_str(doc, "owner"), w.length, &w.size_max);
+		rc = image_room(s, d->arena, json_str(doc, "owner"), d->id, w.length,
+				&w.size_max);
 	if (rc < 0)
 		return rc;
 	w.disk_format = json_str(doc, "disk_format");

@@ -203,7 +203,7 @@ def test_killed_meanwhile(make_compute):
     def queued():
         try:
             return one.show(image)["status"] == "queued"
-        except ConnectionRefusedError:
+        except ConnectionError:
             return False
     cluster.wait_for(queued)
     assert objects(cluster, image) == []
@@ -441,3 +441,29 @@ def test_memory_of_many_uploads(one, compute_cluster):
     assert worker.status_kib("VmHWM") < 100 * 1024
     doc = one.show(uploads[-1][0])
     assert doc["checksum"] == hashlib.md5(data).hexdigest()
+
+
+def test_orphans(make_compute):
+    """Objects of no image, as a process leaves them that is killed when its image is deleted."""
+    cluster = make_compute(image="sweep_interval = 500ms\norphan_age = 100ms")
+    one = service(cluster, "one")
+    kept, gone = make(one), str(uuid.uuid4())
+    one.upload(kept, DATA)
+    admin = cluster.client("admin")
+    for i in range(2):
+        assert admin.put("/v1/AUTH_service/images-data/%s/x/%08d" % (gone, i), b"x").status == 201
+    cluster.wait_for(lambda: objects(cluster, gone) == [])
+    check(one, kept, DATA)
+    admin.close()
+
+
+def test_quota_counts_what_is_coming(make_compute):
+    cluster = make_compute(image="project_quota = 1MiB")
+    one = service(cluster, "one")
+    first, second = make(one), make(one)
+    s = cut_off(one, first, b"Content-Length: 1000000", b"x")
+    cluster.wait_for(lambda: one.show(first)["status"] == "saving")
+    one.upload(second, b"x" * 100000, status=413)
+    s.close()
+    cluster.wait_for(lambda: one.show(first)["status"] == "queued")
+    one.upload(second, b"x" * 100000)
