@@ -89,6 +89,34 @@ static int find_promised_etag(const struct request *req, struct response *res, s
 	return 0;
 }
 
+static bool is_etag(struct str s)
+{
+	if (s.n >= 2 && etag_unquoted(s).n == s.n - 2)
+		return true;
+	for (size_t i = 0; i < s.n; i++)
+		if (!strchr("0123456789abcdefABCDEF", s.p[i]))
+			return false;
+	return s.n == MD5_HEX_SIZE - 1;
+}
+
+/* Swift knows "*" alone and refuses all else, which its clients may count on: here that holds for
+ * what is no ETag. */
+static int check_none_match(const struct request *req, struct response *res)
+{
+	struct str list = headers_joined(&req->headers, S("If-None-Match")), item;
+
+	if (!list.p)
+		return 0;
+	while ((item = str_cut(&list, ',')).p) {
+		item = str_trim(item);
+		if (str_eq(item, S("*")) || is_etag(item))
+			continue;
+		respond_text(res, 400, "If-None-Match only supports *");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* Everything that can be said before the body. Swift's order. */
 waits static int check(struct put *put, struct response *res)
 {
@@ -97,7 +125,8 @@ waits static int check(struct put *put, struct response *res)
 	struct str none_match = headers_get_lit(&req->headers, "If-None-Match");
 
 	put->if_absent = str_eq(etag_unquoted(str_trim(none_match)), S("*"));
-	if (object_may_write(req, res) < 0 || object_target(req, res, &put->target) < 0)
+	if (check_none_match(req, res) < 0 || object_may_write(req, res) < 0 ||
+	    object_target(req, res, &put->target) < 0)
 		return -EACCES;
 	guess_content_type(req);
 	put->ts = app_timestamp(req);

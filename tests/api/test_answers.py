@@ -84,6 +84,9 @@ def test_odd_conditions_and_ranges(cluster, client, container):
     assert client.get(path, headers={"If-None-Match": ""}).status == 200
     assert client.get(path, headers={"If-None-Match": '"*"'}).status == 304
     assert client.put(path, body=b"y", headers={"If-None-Match": '"*"'}).status == 412
+    for odd in ("somethingelse", "", "*,x", '"'):
+        res = client.put(path, body=b"y", headers={"If-None-Match": odd})
+        assert (res.status, res.text) == (400, "If-None-Match only supports *"), odd
     with cluster.raw() as r:        # two headers of a name are one list
         r.send("GET %s/%s HTTP/1.1\r\nHost: x\r\nX-Auth-Token: %s\r\nRange: bytes=0-1\r\n"
                "Range: bytes=3-4\r\n\r\n" % (client.account, path, client.token))
