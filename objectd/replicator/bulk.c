@@ -1,7 +1,7 @@
 /* Sends many small objects to a peer in one request. */
 #include "objectd/replicator/internal.h"
 
-#include "lib/log/log.h"
+#include "objectd/store/bulk.h"
 
 bool bulk_wants(const struct object_entry *e)
 {
@@ -67,6 +67,44 @@ int bulk_add(struct replicator *r, struct buf *to, const struct object_id *id, c
 	}
 	bulk_end(to, at);
 	return buf_failed(to) ? -EFBIG : 0;
+}
+
+/* Objects that were read together. What could not be is read singly. */
+waits static int add_read(struct replicator *r, struct buf *to, const struct store_bulk_read *b)
+{
+	struct bulk_item item = { .policy = b->id.policy, .data_ts = b->entry.data_ts,
+				  .meta_ts = b->entry.meta_ts, .name = b->name,
+				  .metadata = b->metadata };
+
+	if (b->result < 0)
+		return bulk_add(r, to, &b->id, PEER_NEEDS_DATA);
+	if (b->data.n > BULK_OBJECT_BYTES)      /* replaced since it was listed */
+		return -ENOENT;
+	item.what = b->entry.state == OBJECT_TOMBSTONE ? BULK_TOMBSTONE : BULK_DATA;
+	if (item.what == BULK_TOMBSTONE)
+		item.metadata.n = 0;
+	size_t at = bulk_begin(to, &item, (uint32_t)b->data.n);
+
+	buf_add_str(to, b->data);
+	bulk_end(to, at);
+	return buf_failed(to) ? -EFBIG : 0;
+}
+
+void bulk_add_all(struct replicator *r, struct buf *to, const struct object_id *ids,
+		  const char *needs, int *ret, unsigned n)
+{
+	AUTO(arena) a = arena_new();
+	struct store_bulk_read *list = arena_alloc(a, (n + 1) * sizeof *list);
+	unsigned reads = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (needs[i] == PEER_NEEDS_DATA)
+			list[reads++] = (struct store_bulk_read){ .id = ids[i] };
+	store_read_all(r->o->store, list, reads, a);
+	reads = 0;
+	for (unsigned i = 0; i < n; i++)
+		ret[i] = needs[i] == PEER_NEEDS_DATA ? add_read(r, to, &list[reads++])
+						     : bulk_add(r, to, &ids[i], needs[i]);
 }
 
 int bulk_send(struct replicator *r, struct peer *p, uint32_t part, struct str body, unsigned n,

@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "objectd/object/object.h"
+#include "objectd/store/bulk.h"
 
 struct item_job {
 	struct objectd *o;
@@ -12,6 +13,17 @@ struct item_job {
 	struct bulk_item item;
 	char result;
 };
+
+static struct object_id object_id_of(const struct objectd *o, const struct bulk_item *i)
+{
+	struct str rest = str_skip(i->name, 1), account = str_cut(&rest, '/'),
+		   container = str_cut(&rest, '/');
+	struct object_id id = { .policy = i->policy };
+
+	ring_hash_path(o->cluster->hash_prefix, o->cluster->hash_suffix, account, container, rest,
+		       id.hash);
+	return id;
+}
 
 static void set_ts(struct headers *h, struct timestamp ts)
 {
@@ -94,10 +106,70 @@ task_asserted static void item_run(void *arg)
 		j->result = judge(run(j, HTTP_POST, i->meta_ts, STR_NONE), false);
 }
 
+/* Whether it can be stored as it is, provided that nothing is known of it here. */
+static bool is_plain(const struct bulk_item *i)
+{
+	return i->what == BULK_DATA && headers_has(&i->metadata, S("ETag")) &&
+	       headers_has(&i->metadata, S("Content-Type"));
+}
+
+/* What is new here goes into the store at once. Fills in put: which those were. */
+waits static int store_new(struct objectd *o, struct item_job *jobs, unsigned n, bool *put)
+{
+	AUTO(free) room = xcalloc(n + 1, sizeof(struct store_bulk_put));
+	struct store_bulk_put *list = room;
+	unsigned used = 0, at = 0;
+
+	for (unsigned k = 0; k < n; k++) {
+		const struct bulk_item *i = &jobs[k].item;
+		struct store_put *p = &list[used].put;
+		uint64_t delete_at = 0;
+
+		if (!is_plain(i))
+			continue;
+		(void)!str_to_u64(headers_get(&i->metadata, S("X-Delete-At")), &delete_at);
+		*p = (struct store_put){ .ts = i->data_ts, .name = i->name, .id = object_id_of(o, i),
+					 .metadata = &i->metadata,
+					 .delete_at = (int64_t)delete_at };
+		list[used++].data = i->data;
+	}
+	int rc = used ? store_put_all(o->store, list, used) : 0;
+
+	for (unsigned k = 0; k < n; k++) {
+		if (!is_plain(&jobs[k].item))
+			continue;
+		put[k] = list[at].result == 0;
+		if (put[k])
+			replicator_touch(o->replicator, &list[at].put.id);
+		at++;
+	}
+	return rc;
+}
+
+/* All else goes the way of single requests. */
+waits static int run_all(struct item_job *jobs, unsigned n, const bool *put)
+{
+	TASK_GROUP(g);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct bulk_item *item = &jobs[i].item;
+
+		if (put[i]) {
+			jobs[i].result = BULK_STORED;
+			if (timestamp_cmp(item->meta_ts, item->data_ts) <= 0)
+				continue;
+			item->what = BULK_METADATA;
+		}
+		task_spawn(&g, "replica", item_run, &jobs[i]);
+	}
+	return task_group_join(&g);
+}
+
 /* Body: objects as bulk_take reads them; answer: a character each, what became of it. */
 void bulk_receive(struct objectd *o, struct request *req, struct response *res, struct str body)
 {
 	struct item_job *jobs = arena_zalloc(req->arena, BULK_OBJECTS * sizeof *jobs);
+	bool *put = arena_zalloc(req->arena, BULK_OBJECTS * sizeof *put);
 	struct str rest = req->path;
 	uint64_t part = 0;
 	unsigned n = 0;
@@ -114,10 +186,11 @@ void bulk_receive(struct objectd *o, struct request *req, struct response *res, 
 		if (bulk_take(&body, req->arena, &jobs[n++].item) < 0)
 			return respond_status(res, 400);
 	}
-	TASK_GROUP(g);
-	for (unsigned i = 0; i < n; i++)
-		task_spawn(&g, "replica", item_run, &jobs[i]);
-	if (task_group_join(&g) < 0)
+	int rc = store_new(o, jobs, n, put);
+
+	if (rc < 0)
+		return objectd_respond_error(res, rc);
+	if (run_all(jobs, n, put) < 0)
 		return respond_status(res, 503);
 	char *out = arena_alloc(req->arena, n + 1);
 

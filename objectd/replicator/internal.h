@@ -108,6 +108,9 @@ bool bulk_wants(const struct object_entry *e);
  * meanwhile, -EFBIG, or a store error (nothing is appended then). */
 waits must_check int bulk_add(struct replicator *r, struct buf *to, const struct object_id *id,
 			      char needs);
+/* The same for many, which is faster: ret[i] is what became of the i-th. */
+waits void bulk_add_all(struct replicator *r, struct buf *to, const struct object_id *ids,
+			const char *needs, int *ret, unsigned n);
 /* Sends n of them: 0 with a character each (BULK_…). */
 waits must_check int bulk_send(struct replicator *r, struct peer *p, uint32_t part,
 			       struct str body, unsigned n, struct buf *ret);

@@ -84,33 +84,49 @@ waits static void flush(struct sync *s, struct buf *body, const int *sent, unsig
 	buf_clear(body);
 }
 
+/* What travels in one request. */
+struct load {
+	struct object_id ids[BULK_OBJECTS];
+	char needs[BULK_OBJECTS];
+	int places[BULK_OBJECTS], added[BULK_OBJECTS];  /* in the chunk; whether it could be read */
+	unsigned n;
+};
+
+static void gather(const struct push_job *job, struct load *l)
+{
+	for (int i = job->from; i < job->until; i++) {
+		if (!in_bulk(job->s, i))
+			continue;
+		l->ids[l->n] = id_at(job->s, i);
+		l->needs[l->n] = job->s->chunk->needs[i];
+		l->places[l->n++] = i;
+	}
+}
+
 task_asserted static void bulk_run(void *arg)
 {
 	CLEANUP(buf_done) struct buf body = BUF(REPLICATOR_BODY_MAX);
-	AUTO(free) room = xmalloc(BULK_OBJECTS * sizeof(int));
+	AUTO(free) room = xcalloc(1, sizeof(struct load));
 	struct push_job *job = arg;
 	struct sync *s = job->s;
-	int *sent = room, rc = task_sem_take(&s->r->pushes, 0);
-	bool taken = rc == 0;
-	unsigned n = 0;
+	struct load *l = room;
+	int taken = task_sem_take(&s->r->pushes, 0), rc = s->peer->down ? -ENODEV : taken;
+	unsigned sent = 0;
 
-	for (int i = job->from; i < job->until; i++) {
-		struct object_id id = id_at(s, i);
-
-		if (!in_bulk(s, i))
-			continue;
-		if (rc == 0 && s->peer->down)
-			rc = -ENODEV;
-		int added = rc < 0 ? rc : bulk_add(s->r, &body, &id, s->chunk->needs[i]);
+	gather(job, l);
+	if (rc == 0)
+		bulk_add_all(s->r, &body, l->ids, l->needs, l->added, l->n);
+	for (unsigned i = 0; i < l->n; i++) {
+		int added = rc < 0 ? rc : l->added[i];
 
 		if (added < 0)
-			push_failed(s, i, added);
+			push_failed(s, l->places[i], added);
 		else
-			sent[n++] = i;
+			l->places[sent++] = l->places[i];
 	}
-	if (n)
-		flush(s, &body, sent, n);
-	if (taken)
+	if (sent)
+		flush(s, &body, l->places, sent);
+	if (taken == 0)
 		task_sem_give(&s->r->pushes);
 }
 

@@ -117,7 +117,7 @@ static int decide(const struct op *op)
 	switch (op->kind) {
 	case OP_PUT:
 	case OP_DELETE:
-		if (op->if_absent && is_alive(&op->before))
+		if ((op->if_absent && is_alive(&op->before)) || (op->if_unknown && e->state != 0))
 			return -EEXIST;
 		return e->state != 0 && !is_newer(op->r.ts, e->data_ts) ? -EALREADY : 0;
 	case OP_POST:

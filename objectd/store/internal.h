@@ -110,6 +110,7 @@ struct store {
 	bool filling, no_filling;
 	uint64_t rate_at_ms, rate_bytes;
 	unsigned large_writers;
+	unsigned cold_bodies;           /* that read from the disk, not from the page cache */
 	uint64_t compact_rate;          /* bytes per second; 0: no limit */
 	struct buf scratch;
 };
@@ -197,6 +198,7 @@ struct op {
 	struct str data;
 	struct str rows;                /* OP_ROWS */
 	bool if_absent, urgent;         /* urgent: allowed to use the reserve */
+	bool if_unknown;                /* OP_PUT: only when there is no entry at all (-EEXIST) */
 	struct timestamp data_ts, meta_ts;      /* OP_FORGET */
 	struct location from; /* OP_MOVE, OP_DAMAGED, OP_RECLAIM: where the record is now */
 	struct location meta; /* OP_MOVE of data: the POST that is known to be moved behind it */

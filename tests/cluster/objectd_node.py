@@ -18,12 +18,12 @@ PART_POWER = 4
 POLICIES = "[storage-policy:0]\nname = gold\ndefault = yes\n[storage-policy:1]\nname = silver\n"
 
 
-def make_rings(folder, ports, replicas=3, weights=None):
+def make_rings(folder, ports, replicas=3, weights=None, part_power=PART_POWER):
     """account, container, object (as many replicas as told) and object-1 (two); devices d1 …"""
     from swift.common.ring import RingBuilder
     for name, count in (("account", replicas), ("container", replicas), ("object", replicas),
                         ("object-1", 2)):
-        builder = RingBuilder(PART_POWER, min(count, len(ports)), 0)
+        builder = RingBuilder(part_power, min(count, len(ports)), 0)
         for i, port in enumerate(ports):
             builder.add_dev({"region": 1, "zone": i + 1, "ip": "127.0.0.1", "port": port,
                              "device": "d%d" % (i + 1),
@@ -59,14 +59,14 @@ class Placement:
 class Objectd:
     """needletail-objectd with n devices in a folder of its own."""
 
-    def __init__(self, devices=1, conf="", replicas=3, env=None):
+    def __init__(self, devices=1, conf="", replicas=3, env=None, part_power=PART_POWER):
         self.home = tempfile.mkdtemp(prefix="needletail-objectd-")
         self._block = PortBlock()
         self.ports = [self._block.first + i for i in range(devices)]
         self.names = ["d%d" % (i + 1) for i in range(devices)]
         self.rings = os.path.join(self.home, "rings")
         os.mkdir(self.rings)
-        make_rings(self.rings, self.ports, replicas)
+        make_rings(self.rings, self.ports, replicas, part_power=part_power)
         self.placement = Placement(self.rings)
         self.conf, self.env = conf, env or {}
         self.process = None

@@ -291,11 +291,58 @@ def test_device_that_was_empty(name):
                  what="all objects")
 
 
+def test_many_small_objects_travel_together(name):
+    """Objects, POSTs, deletions and older versions, a few hundred of each, in a few requests."""
+    with Objectd(3, CONF) as n:
+        full, empty = n.device(0), n.device(2)
+        placed = [Placed(n, "c", "%s-%d" % (name, i)) for i in range(700)]
+        for i, p in enumerate(placed):
+            ts = timestamp(-100)
+            put(p, full, b"%d" % i * (i % 50), {"X-Timestamp": ts, "X-Object-Meta-N": str(i)})
+            if i % 7 == 0:
+                put(p, empty, b"older", {"X-Timestamp": timestamp(-200)})
+            if i % 5 == 0:
+                full.post(p.path, {"X-Object-Meta-Posted": str(i)}, part=p.part)
+            if i % 11 == 0:
+                full.delete(p.path, part=p.part)
+        before = empty.metric("needletail_objectd_requests_total")
+        done = full.replicate()
+        assert (done["failed"], done["unreachable"]) == (0, 0) and done["pushed"] >= 1400
+        """Partitions are compared singly; what they lack comes in one request each."""
+        assert empty.metric("needletail_objectd_requests_total") - before < 100
+        for i, p in enumerate(placed):
+            res = p.get(empty)
+            assert res.status == (404 if i % 11 == 0 else 200), i
+            if i % 11:
+                assert res.body == b"%d" % i * (i % 50)
+                assert res.get("X-Object-Meta-Posted") == (str(i) if i % 5 == 0 else None)
+                assert res.get("X-Object-Meta-N") == (None if i % 5 == 0 else str(i))
+        for device in n.devices():
+            assert device.replicate()["pushed"] == 0
+
+
+def test_progress(nodes, name):
+    p = Placed(nodes, "c", name)
+    put(p, p.primaries[0])
+    p.primaries[0].replicate()
+    for kind in ("account", "container", "object"):
+        page = p.primaries[0].recon("replication/" + kind)
+        now = page["needletail"]
+        assert page["replication_last"] > 0 and page["replication_stats"]["failure"] == 0
+        assert (now["running"], now["progress"], now["estimated_end"]) == (False, 1.0, None)
+        assert now["started"] <= page["replication_last"]
+        assert now["bytes_per_second_max"] > 0
+    assert p.primaries[0].recon("replication/object")["replication_stats"]["success"] >= 2
+    assert p.primaries[0].metric("needletail_replication_percent") == 300
+    res = p.primaries[0].request("GET", "", raw_path="/recon/replication/nonsense")
+    assert res.status == 404
+
+
 def test_others_may_not_trigger_it(nodes):
     device = nodes.device()
     assert device.request("GET", "", raw_path="/d1/0/.needletail/replicate").status == 405
     assert device.request("POST", "", raw_path="/d1/0/.needletail/nonsense").status == 404
-    for what in ("digest", "missing", "db-compare", "db-ranges", "db-import", "rows"):
+    for what in ("digest", "missing", "objects", "db-compare", "db-ranges", "db-import", "rows"):
         for body in (b"", b"x", b"\xff" * 100):
             path = "/d1/0/.needletail/" + what
             status = device.request("POST", "", body=body, raw_path=path).status
