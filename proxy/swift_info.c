@@ -59,6 +59,16 @@ static void remove_section(json_t *info, struct str path)
 		json_object_del(info, name);
 }
 
+/* What only the operator is told: which sections others do not see (get_swift_info). */
+static void add_admin(json_t *info, const struct conf_list *hidden)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < hidden->count; i++)
+		json_array_append_new(list, json_stringn(hidden->items[i].p, hidden->items[i].n));
+	json_object_set_new(info, "admin", json_pack("{s:o}", "disallowed_sections", list));
+}
+
 static struct str info_text(const struct request *req, bool admin)
 {
 	const struct proxy *p = proxy_request(req)->proxy;
@@ -67,6 +77,8 @@ static struct str info_text(const struct request *req, bool admin)
 
 	for (unsigned i = 0; !admin && i < hidden->count; i++)
 		remove_section(info, hidden->items[i]);
+	if (admin)
+		add_admin(info, hidden);
 	char *text = json_dumps(info, JSON_COMPACT | JSON_ENSURE_ASCII);
 	struct str copy = arena_str(req->arena, str_from(text));
 

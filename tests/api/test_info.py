@@ -97,6 +97,9 @@ def test_signed(with_key):
     assert res.json["swift"]["valid_api_versions"] == ["v1", "v1.0"]
     assert res.json["swift"]["auto_create_account_prefix"] == "."
     assert set(plain["swift"]) < set(res.json["swift"])
+    assert "admin" not in plain
+    assert {"swift.valid_api_versions", "swift.auto_create_account_prefix"} <= set(
+        res.json["admin"]["disallowed_sections"])
     for method in ("GET", "HEAD"):
         assert with_key.head("/info", query=signed(method, later)).status == 200
     assert with_key.get("/info", query=signed("HEAD", later)).status == 401
