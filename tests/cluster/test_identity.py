@@ -128,6 +128,48 @@ def test_token_of_another_cluster(cluster, ports):
             here.close()
 
 
+def test_expired_tokens(cluster, ports, admin, member):
+    """They are refused, except where a service goes on with what a user began."""
+    role = admin("GET", "/roles?name=service", want=200)["roles"][0]["id"]
+    service = admin.make("user", password="secret")
+    admin("PUT", "/projects/%s/users/%s/roles/%s" % (member[0]["id"], service["id"], role),
+          want=204)
+    with SecondProxy(cluster, ports.first + 10, more="[keystone]\ntoken_life = 3s\n",
+                     name="short") as proxy:
+        here, there = cluster.client(None), proxy.client()
+        helper = token_of(here, (member[0], service, role))
+        account = "/v1/AUTH_" + member[0]["id"]
+        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": {
+            "id": member[1]["id"], "password": "secret"}}},
+            "scope": {"project": {"id": member[0]["id"]}}}}
+        within(lambda: post(there, "/v3/auth/tokens", body).status == 201, 30)
+        within(lambda: here.get(account, token=helper).status == 403, 30)
+        tokens = [post(there, "/v3/auth/tokens", body).headers["X-Subject-Token"]
+                  for _ in range(2)]
+        assert there.get(account, token=tokens[0]).status in (200, 204)
+        for client in (here, there):
+            within(lambda: client.get(account, token=tokens[0]).status == 401, 30)
+            subject = {"X-Subject-Token": tokens[0]}
+            assert client.get("/v3/auth/tokens", token=admin.token, headers=subject).status == 404
+            late = "/v3/auth/tokens?allow_expired=1"
+            assert client.get(late, token=admin.token, headers=subject).status == 200
+            assert client.get(late, token=helper, headers=subject).status == 200
+            assert client.get("/v3/auth/tokens", token=tokens[0], headers=subject).status == 401
+            beside = {"X-Service-Token": helper}
+            assert client.get(account, token=tokens[0], headers=beside).status in (200, 204)
+            assert client.get(account, token=tokens[0], headers={
+                "X-Service-Token": tokens[0]}).status == 401
+        res = post(here, "/v3/auth/tokens", {"auth": {"identity": {
+            "methods": ["token"], "token": {"id": tokens[0]}}}})
+        assert res.status == 401
+        admin("PATCH", "/users/" + member[1]["id"], {"user": {"enabled": False}}, 200)
+        assert here.get(account, token=tokens[1], headers={"X-Service-Token": helper}).status == \
+            401
+        here.close()
+        there.close()
+    admin("DELETE", "/users/" + service["id"])
+
+
 def v1_status(proxy, user, key):
     client = proxy.client()
     try:
