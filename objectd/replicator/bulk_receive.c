@@ -128,8 +128,8 @@ waits static int store_new(struct objectd *o, struct item_job *jobs, unsigned n,
 		if (!is_plain(i))
 			continue;
 		(void)!str_to_u64(headers_get(&i->metadata, S("X-Delete-At")), &delete_at);
-		*p = (struct store_put){ .ts = i->data_ts, .name = i->name, .id = object_id_of(o, i),
-					 .metadata = &i->metadata,
+		*p = (struct store_put){ .id = object_id_of(o, i), .ts = i->data_ts,
+					 .name = i->name, .metadata = &i->metadata,
 					 .delete_at = (int64_t)delete_at };
 		list[used++].data = i->data;
 	}

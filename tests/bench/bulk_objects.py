@@ -74,4 +74,3 @@ class Filler:
                 assert res.status == 200 and set(res.body) == {48}, res
         for client in clients:
             client.close()
-

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A device with a million objects: what a replication pass with nothing to do costs, how fast the
 auditor reads, memory, restarts, and how fast a lost device is filled again. Prints a table; exits
-with 1 when a bound is broken. Ratios are against this machine's disk and loopback, measured here."""
+with 1 when a bound is broken. Ratios are against this machine's disk and loopback as they are now.
+"""
 import argparse
 import os
 import shutil
