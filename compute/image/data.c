@@ -1,5 +1,7 @@
 /* PUT and GET of /v2/images/{id}/file, PUT of /stage. */
 #include "compute/image/data.h"
+#include "lib/base/encode.h"
+#include "lib/crypto/digest.h"
 #include "lib/log/log.h"
 #include "lib/swift/range.h"
 
@@ -104,6 +106,7 @@ struct putting {
 	const char *status;             /* while it goes on: saving, uploading */
 	bool stage;
 	int64_t said;                   /* X-OpenStack-Image-Size, or -1 */
+	char md5[MD5_TEXT_SIZE];        /* Content-MD5 in hex, or empty */
 	json_t *facts;
 };
 
@@ -180,6 +183,9 @@ static void refuse(struct putting *p, int error, const struct fault *why)
 	case -EDQUOT:
 		api_error(c, 413, "The image is larger than the quota or the size limit allows.");
 		return;
+	case -EILSEQ:
+		api_error(c, 400, "%s", why->text);
+		return;
 	case -EPIPE:
 	case -EBADMSG:
 	case -ECANCELED:
@@ -207,7 +213,11 @@ waits static int put_bytes(struct putting *p, struct fault *why)
 	if (rc == 0)
 		rc = upload_run(s, p->c->arena, p->c->req->body, &p->wish, &result, why);
 	if (rc == 0 && p->said >= 0 && result.size != (uint64_t)p->said)
-		rc = -EBADMSG;
+		rc = fault_set(why, -EILSEQ, "X-OpenStack-Image-Size is not the size of the "
+					     "image.");
+	if (rc == 0 && p->md5[0] && strcmp(p->md5, result.md5) != 0)
+		rc = fault_set(why, -EILSEQ, "Content-MD5 is not the checksum of the image, %s.",
+			       result.md5);
 	if (rc < 0)
 		return rc;
 	AUTO(json_text) facts = image_upload_facts(&result, p->prefix);
@@ -237,6 +247,25 @@ static int read_said(struct api_call *c, int64_t *ret)
 	return 0;
 }
 
+/* Content-MD5, as RFC 1864 has it (base64) or as Glance's own answers (hex): 0, or -EINVAL. */
+static int read_md5(struct api_call *c, char ret[MD5_TEXT_SIZE])
+{
+	struct str text = headers_get_lit(&c->req->headers, "Content-MD5");
+	CLEANUP(buf_done) struct buf bytes = BUF(64);
+	unsigned char md5[MD5_SIZE];
+
+	ret[0] = 0;
+	if (!text.p)
+		return 0;
+	if (hex_decode(text, md5, sizeof md5) < 0) {
+		if (base64_decode(&bytes, text) < 0 || bytes.n != MD5_SIZE)
+			return -EINVAL;
+		memcpy(md5, bytes.p, MD5_SIZE);
+	}
+	hex_encode(md5, sizeof md5, ret);
+	return 0;
+}
+
 waits static void put_image(struct api_call *c, bool stage)
 {
 	struct str type = headers_get_lit(&c->req->headers, "Content-Type");
@@ -252,6 +281,10 @@ waits static void put_image(struct api_call *c, bool stage)
 	}
 	if (read_said(c, &p.said) < 0) {
 		api_error(c, 400, "X-OpenStack-Image-Size is not the size of the image.");
+		return;
+	}
+	if (read_md5(c, p.md5) < 0) {
+		api_error(c, 400, "Content-MD5 is not understood.");
 		return;
 	}
 	AUTO(json_text) doc = image_change(c, begin, &p);

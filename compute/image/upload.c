@@ -221,8 +221,9 @@ waits static void send_slots(void *arg)
 		rc = open_segment(u, &put);
 	if (rc == 0 && put)
 		rc = end_segment(u, put, n);
+	/* It is the store that broke off, not the client. */
 	if (rc < 0)
-		fail(u, rc);
+		fail(u, rc == -EPIPE ? -EAGAIN : rc);
 	c->task = NULL;
 	wake_all(u);
 }

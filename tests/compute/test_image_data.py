@@ -1,4 +1,5 @@
 """Bytes of images: up, down, checked on the way, cut off, staged, imported."""
+import base64
 import hashlib
 import http.server
 import os
@@ -109,6 +110,16 @@ def test_refused_before_a_byte(one):
     assert one.show(image)["status"] == "queued"
     one.upload(image, iter([b"xy"]), headers={"X-OpenStack-Image-Size": "2"})
     one.upload(str(uuid.uuid4()), b"x", status=404)
+
+
+def test_checksum(one, compute_cluster):
+    image, right = make(one), hashlib.md5(DATA)
+    for wrong in ("0" * 32, base64.b64encode(b"x" * 16).decode(), "x", base64.b64encode(b"x")):
+        one.upload(image, DATA, status=400, headers={"Content-MD5": wrong})
+        assert one.show(image)["status"] == "queued" and objects(compute_cluster, image) == []
+    one.upload(image, DATA, headers={"Content-MD5": base64.b64encode(right.digest()).decode()})
+    check(one, image, DATA)
+    one.upload(make(one), DATA, headers={"Content-MD5": right.hexdigest()})
 
 
 def test_too_large(one, compute_cluster):
