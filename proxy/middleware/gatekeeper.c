@@ -51,9 +51,30 @@ static void hyphenate(struct headers *h)
 	}
 }
 
+/* Of a name that is there more than once a WSGI server makes one value with commas. */
+static void join_repeated(struct headers *h)
+{
+	for (unsigned i = 0; i < h->n; i++) {
+		struct header *first = &h->v[i];
+		unsigned kept = i + 1;
+
+		if (!str_istarts(first->name, S("X-")))
+			continue;
+		for (unsigned j = i + 1; j < h->n; j++) {
+			if (str_ieq(h->v[j].name, first->name))
+				first->value = arena_printf(h->arena, "%.*s,%.*s",
+							    STR(first->value), STR(h->v[j].value));
+			else
+				h->v[kept++] = h->v[j];
+		}
+		h->n = kept;
+	}
+}
+
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
 {
 	hyphenate(&req->headers);
+	join_repeated(&req->headers);
 	remove_internal(&req->headers);
 	if (conf.shunt_inbound_x_timestamp)
 		headers_remove(&req->headers, S("X-Timestamp"));

@@ -254,3 +254,13 @@ def test_underscores_in_names_of_metadata_are_hyphens(client, container):
     assert "X-Container-Meta-Three" not in client.head(container).headers
     assert client.put(container + "/o", b"", headers={"X-Object-Meta-a_b": "c"}).status == 201
     assert client.head(container + "/o").headers["X-Object-Meta-A-B"] == "c"
+
+
+def test_a_header_that_comes_twice_is_one_with_a_comma(cluster, client, container):
+    with cluster.raw() as r:
+        r.send("POST %s/%s HTTP/1.1\r\nHost: x\r\nX-Auth-Token: %s\r\nX-Container-Meta-A: 1\r\n"
+               "X-Container-Meta-B: x\r\nx-container-meta-a: 2\r\nX_Container_Meta-A: 3\r\n\r\n"
+               % (client.account, container, client.token))
+        assert r.response().status == 204
+    h = client.head(container).headers
+    assert h["X-Container-Meta-A"] == "1,2,3" and h["X-Container-Meta-B"] == "x"
