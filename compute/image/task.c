@@ -10,7 +10,7 @@ struct str task_begin(struct api_call *c, json_t *input)
 
 	uuid_make(id);
 	AUTO(json_text) doc = json_pack(
-		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:O, s:s, s:n, s:I, s:I}", "id", id, "type",
+		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:n, s:I, s:I}", "id", id, "type",
 		"api_image_import", "status", "processing", "owner",
 		json_of(c->caller->project_id), "image_id", json_of(c->arg[0]), "request_id",
 		json_of(c->req->trans_id), "user_id", json_of(c->caller->user_id), "input", input,
