@@ -10,6 +10,7 @@
 #include "proxy/identity/store.h"
 #include "proxy/info.h"
 #include "proxy/key_uses.h"
+#include "proxy/middleware/kinds.h"
 #include "proxy/pipeline.h"
 #include "proxy/proxy_conf.h"
 
@@ -46,7 +47,7 @@ static unsigned choose_identity_port(void)
 
 	if (identity_conf.bind_port >= 0)
 		return (unsigned)identity_conf.bind_port;
-	if (authtoken_enabled() || proxy_conf.bind_port == IDENTITY_PORT_DEFAULT)
+	if (authtoken_configured() || proxy_conf.bind_port == IDENTITY_PORT_DEFAULT)
 		return 0;
 	return daemon_check_address(&a, &why) == 0 ? IDENTITY_PORT_DEFAULT : 0;
 }
@@ -157,6 +158,12 @@ waits static void handle(void *arg, struct request *req, struct response *res)
 	pipeline_handle(p, req, res);
 }
 
+static void refused(void *arg, struct request *req, struct response *res)
+{
+	(void)arg;
+	catch_errors_identify(req, res);
+}
+
 static void done(void *arg, struct request *req, struct response *res, int error, uint64_t bytes_in)
 {
 	struct proxy *p = arg;
@@ -177,6 +184,7 @@ static int start_server(struct proxy *p, struct fault *why)
 		.backlog = (int)c->backlog,
 		.limits = http_limits_default,
 		.handle = handle,
+		.refused = refused,
 		.done = done,
 		.arg = p,
 	};

@@ -232,6 +232,8 @@ waits static void refuse(struct http_server *server, struct http_exchange *x,
 	incoming_init(&x->in, x->conn, &no_body, x->req.arena, 0);
 	x->req.body = &x->in.body;
 	respond_text(&x->res, why->status, "%s\n", why->text);
+	if (server->o.refused)
+		server->o.refused(server->o.arg, &x->req, &x->res);
 	x->keep_alive = false;
 }
 

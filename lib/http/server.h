@@ -31,6 +31,9 @@ struct http_server_options {
 	/* Answers one request. Runs in a task with a fresh arena; a status of 0 afterwards is our
 	 * bug and becomes 500. The response body is pulled after it returned. */
 	void (*handle)(void *arg, struct request *req, struct response *res);
+	/* May add headers to an answer that the server gives by itself (what cannot be read), with
+	 * whatever of the request is known. May be NULL. */
+	void (*refused)(void *arg, struct request *req, struct response *res);
 	/* After the response was sent or failed (error < 0: client gone, -ETIMEDOUT …): access log.
 	 * bytes_in: body bytes read. May be NULL. Also called for requests that the server itself
 	 * refused (parse errors), with whatever of the request is known. */

@@ -28,7 +28,7 @@ int swift_path_parse(struct arena *a, struct str raw, struct swift_path *ret)
 	if (!str_eq(p.version, S("v1")) && !str_eq(p.version, S("v1.0")))
 		return -EINVAL;
 	if (p.object.p && !p.container.p)
-		return -EDOM;
+		return -ENOENT;
 	*ret = p;
 	return 0;
 }

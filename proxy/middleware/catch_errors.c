@@ -68,6 +68,18 @@ static struct str new_trans_id(struct request *req)
 	return str_of(id, n);
 }
 
+static void add_headers(const struct request *req, struct response *res)
+{
+	headers_add_ref(&res->headers, S("X-Trans-Id"), req->trans_id);
+	headers_add_ref(&res->headers, S("X-Openstack-Request-Id"), req->trans_id);
+}
+
+void catch_errors_identify(struct request *req, struct response *res)
+{
+	req->trans_id = new_trans_id(req);
+	add_headers(req, res);
+}
+
 waits static void handle(struct middleware *mw, struct request *req, struct response *res)
 {
 	req->trans_id = new_trans_id(req);
@@ -78,8 +90,7 @@ waits static void handle(struct middleware *mw, struct request *req, struct resp
 			  STR(req->path));
 		respond_text(res, 500, "An error occurred");
 	}
-	headers_add_ref(&res->headers, S("X-Trans-Id"), req->trans_id);
-	headers_add_ref(&res->headers, S("X-Openstack-Request-Id"), req->trans_id);
+	add_headers(req, res);
 }
 
 const struct middleware_kind middleware_catch_errors = {

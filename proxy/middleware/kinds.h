@@ -3,6 +3,8 @@
 #include "proxy/middleware/middleware.h"
 
 extern const struct middleware_kind middleware_catch_errors;
+/* Gives a request its transaction id and the answer the headers that carry it. */
+void catch_errors_identify(struct request *req, struct response *res);
 extern const struct middleware_kind middleware_gatekeeper;
 extern const struct middleware_kind middleware_healthcheck;
 extern const struct middleware_kind middleware_listing_formats;

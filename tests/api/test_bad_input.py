@@ -51,6 +51,9 @@ HEAD = b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n"
 def test_heads(cluster, data, status):
     res = one(cluster, data)
     assert res is not None and res.status == status, res
+    # Also what is refused can be found in the logs.
+    assert res.get("X-Trans-Id").startswith("tx")
+    assert res.get("X-Openstack-Request-Id") == res.get("X-Trans-Id")
 
 
 @pytest.mark.parametrize("path,status", [

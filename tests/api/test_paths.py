@@ -5,7 +5,7 @@ ACCOUNT = "/v1/AUTH_test"
 
 
 @pytest.mark.parametrize("path, status", [
-    ("//", 404), ("/v1//c", 404),
+    ("//", 404), ("/v1//c", 404), ("/v1//c/o", 404), ("/v1/AUTH_test//o", 404), ("/v1///o", 404),
     ("/v1", 412), ("/v1/", 412),
     ("/v2/AUTH_test", 400), ("/v1.1/AUTH_test", 400),
     (ACCOUNT + "/c/%ff", 412), (ACCOUNT + "/c/%00", 412), (ACCOUNT + "/c/%ed%a0%80", 412),
