@@ -93,6 +93,30 @@ static const char *device_path(const struct device_conf *c)
 	return full;
 }
 
+/* In what state the device was found, and what was done about it. */
+static void log_recovery(const struct objectd *o)
+{
+	struct store_stats s;
+
+	store_stats(o->store, &s);
+	if (s.opened_clean)
+		log_info("%s: opened as it was closed, %" PRIu64 " objects", o->path, s.objects);
+	else if (s.opened_rebuilt && s.replayed_records == 0)
+		log_info("%s: a new device", o->path);
+	else if (s.opened_rebuilt)
+		log_warn("%s: the index was lost or broken; built anew from the volumes: %" PRIu64
+			 " records in %" PRIu64 " ms, %" PRIu64 " objects",
+			 o->path, s.replayed_records, s.replay_ms, s.objects);
+	else
+		log_info("%s: was not closed properly; replayed %" PRIu64
+			 " records behind the last checkpoint in %" PRIu64 " ms, %" PRIu64
+			 " objects",
+			 o->path, s.replayed_records, s.replay_ms, s.objects);
+	if (s.quarantined)
+		log_warn("%s: %" PRIu64 " damaged places were found and are in quarantine",
+			 o->path, s.quarantined);
+}
+
 waits static int open_store(struct objectd *o, struct fault *why)
 {
 	struct store_options options = {
@@ -100,15 +124,11 @@ waits static int open_store(struct objectd *o, struct fault *why)
 		.packed_max = objectd_conf.packed_max, .reserve = objectd_conf.reserve,
 		.cluster_id = objectd_conf.cluster_id,
 	};
-	struct store_stats s;
 	int rc = store_open(&options, &o->store, why);
 
 	if (rc < 0)
 		return rc;
-	store_stats(o->store, &s);
-	if (s.replayed_records)
-		log_info("%s: replayed %" PRIu64 " records in %" PRIu64 " ms", o->path,
-			 s.replayed_records, s.replay_ms);
+	log_recovery(o);
 	rc = dbs_open(o->store, &o->dbs);
 	if (rc < 0)
 		return fault_set(why, rc,

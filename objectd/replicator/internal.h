@@ -16,7 +16,7 @@ enum {
 	BULK_OBJECTS = 512,             /* objects that travel in one request */
 	BULK_BYTES = 2 * MIB,           /* and after how many bytes it is full */
 	BULK_OBJECT_BYTES = 256 * KIB,  /* larger ones travel alone */
-	PARTS_AT_ONCE = 8,
+	PARTS_AT_ONCE = 32,
 };
 
 /* ---- other devices (peer.c) ---- */

@@ -42,13 +42,13 @@ static int examine(struct audit *a, const struct record *r)
 	a->bytes += r->len;
 	if (r->kind != RECORD_DATA && r->kind != RECORD_LARGE)
 		return 0;
+	/* Looking up costs more than reading, and only what is damaged need be known. */
+	if (r->kind == RECORD_DATA && scan_verify(&a->scan, r) == 0)
+		return 0;
 	int rc = index_get(a->s, &a->scratch, &id, &e);
 	if (rc < 0 || location_cmp(&e.data, &at) != 0)
 		return rc == -ENOENT ? 0 : rc;  /* dead bytes may be anything */
-	if (r->kind == RECORD_LARGE)
-		note(a, &id, &e, false);
-	else if (scan_verify(&a->scan, r) < 0)
-		note(a, &id, &e, true);
+	note(a, &id, &e, r->kind == RECORD_DATA);
 	return 0;
 }
 

@@ -167,6 +167,8 @@ static int open_index(struct store *s, struct fault *why)
 		if (rc < 0)
 			return rc;
 	}
+	s->stats.opened_clean = clean == 1 && !rebuild;
+	s->stats.opened_rebuilt = rebuild;
 	if (clean != 1 || rebuild)
 		rc = large_sweep(s);
 	else

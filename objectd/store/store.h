@@ -176,5 +176,7 @@ struct store_stats {
 	uint64_t commits, syncs, committed_bytes;
 	uint64_t quarantined, disk_free, disk_size;
 	uint64_t replayed_records, replay_ms;           /* at the last open */
+	/* How it was found: closed properly; without an index that could be used. */
+	bool opened_clean, opened_rebuilt;
 };
 void store_stats(const struct store *s, struct store_stats *ret);
