@@ -8,9 +8,9 @@ struct swift_path {
 	struct str version, account, container, object;         /* percent-decoded */
 };
 
-/* Splits a raw request path: 0, -ENOENT when it is no such path ("/", "//", "/v1//c", "/v1/a//o"), -EINVAL
- * for a version that is unknown ("/v2/a"), -EDOM for "/v1" and "/v1/", -EILSEQ for bytes that
- * are not UTF-8 or a NUL. See docs/swift/paths.md for the statuses. */
+/* Splits a raw request path: 0, -ENOENT when it is no such path ("/", "//", "/v1//c",
+ * "/v1/a//o"), -EINVAL for a version that is unknown ("/v2/a"), -EDOM for "/v1" and "/v1/",
+ * -EILSEQ for bytes that are not UTF-8 or a NUL. See docs/swift/paths.md for the statuses. */
 int swift_path_parse(struct arena *a, struct str raw, struct swift_path *ret);
 /* "/account[/container[/object]]", not encoded. */
 struct str swift_path_join(struct arena *a, struct str account, struct str container,
