@@ -58,3 +58,10 @@ waits must_check int image_remove(struct image_state *s, struct str id);
  * still about this upload. In a task of its own, as the request that broke off waits no more. */
 void image_abandon_later(struct image_state *s, struct str id, struct str prefix);
 waits must_check int image_abandon(struct image_state *s, struct str id, struct str prefix);
+
+/* What was given up is looked for once more some time later: a segment that was complete when the
+ * connection to the store was closed may be stored after the others were removed. This is the
+ * background task that does; arg: struct image_state. */
+waits void image_late_task(void *arg);
+/* Forgets what is still to be looked for; the sweep finds it. */
+void image_late_done(struct image_state *s);

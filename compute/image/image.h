@@ -33,6 +33,9 @@ struct image_state {
 	struct records *images, *tasks, *namespaces;
 	struct str data;                /* the container of the bytes */
 	char run[UUID_SIZE];            /* tells this process from the one before it */
+	struct list late;               /* uploads that were given up: remove.c */
+	unsigned late_n;
+	struct task *late_task;         /* while it waits for more of them */
 };
 static inline struct image_state *image_state(const struct api_call *c)
 {

@@ -1,6 +1,12 @@
 /* Taking away: images that were deleted, uploads that were given up. */
 #include "compute/image/data.h"
+#include "lib/base/clock.h"
 #include "lib/log/log.h"
+
+enum {
+	LATE_MS = 15000,                /* by then a store has done or given up what it was sent */
+	LATE_MAX = 1000,                /* more are left to the sweep */
+};
 
 struct str image_prefix(struct arena *a, struct str id)
 {
@@ -31,9 +37,87 @@ static int undo_upload(void *arg, json_t *doc)
 	return 1;
 }
 
+/* ---- late segments ---- */
+
+struct late {
+	struct list node;               /* in image_state.late, the first due first */
+	uint64_t due_ms;
+	char *prefix;
+};
+
+static void late_free(struct late *l)
+{
+	free(l->prefix);
+	free(l);
+}
+
+static void look_late(struct image_state *s, struct str prefix)
+{
+	if (s->late_n >= LATE_MAX)
+		return;
+	struct late *l = xcalloc(1, sizeof *l);
+
+	l->prefix = str_dup(prefix);
+	l->due_ms = clock_mono_ms() + LATE_MS;
+	list_append(&s->late, &l->node);
+	s->late_n++;
+	if (s->late_task)
+		task_wake(s->late_task);
+}
+
+waits static int late_wait(struct image_state *s)
+{
+	uint64_t now = clock_mono_ms(), ms = 0;
+
+	if (!list_empty(&s->late)) {
+		const struct late *l = list_entry(s->late.next, struct late, node);
+
+		if (l->due_ms <= now)
+			return 1;
+		ms = l->due_ms - now;
+	}
+	s->late_task = task_self();
+	int rc = task_wait("uploads that were given up", ms);
+
+	s->late_task = NULL;
+	return rc == -ECANCELED ? rc : 0;
+}
+
+void image_late_task(void *arg)
+{
+	struct image_state *s = arg;
+	int rc;
+
+	while ((rc = late_wait(s)) >= 0) {
+		if (rc == 0)
+			continue;
+		AUTO(arena) a = arena_new();
+		struct late *l = list_entry(list_pop(&s->late), struct late, node);
+
+		s->late_n--;
+		rc = store_delete_prefix(s->compute->store, a, s->data, str_from(l->prefix));
+		if (rc < 0)
+			log_debug("%s: %s, leaving it to the sweep", l->prefix, strerror(-rc));
+		late_free(l);
+	}
+}
+
+void image_late_done(struct image_state *s)
+{
+	struct list *n;
+
+	while ((n = list_pop(&s->late)))
+		late_free(list_entry(n, struct late, node));
+	s->late_n = 0;
+}
+
+/* ---- giving up ---- */
+
 int image_abandon(struct image_state *s, struct str id, struct str prefix)
 {
 	AUTO(arena) a = arena_new();
+
+	look_late(s, prefix);
 	int rc = store_delete_prefix(s->compute->store, a, s->data, prefix);
 
 	if (rc == 0)

@@ -1,5 +1,5 @@
 /* The image service as the daemon starts and stops it. */
-#include "compute/image/image.h"
+#include "compute/image/data.h"
 #include "compute/image/sweep.h"
 
 static bool address(struct daemon_address *ret)
@@ -38,8 +38,10 @@ waits static int start(struct compute *c, void **ret_state, struct fault *why)
 	s->namespaces = records_of(c, "-metadefs");
 	s->data = str_from(container("-data"));
 	uuid_make(s->run);
+	list_init(&s->late);
 	*ret_state = s;
 	task_spawn(&c->background, "image sweep", image_sweep, s);
+	task_spawn(&c->background, "late segments", image_late_task, s);
 	return 0;
 }
 
@@ -49,6 +51,7 @@ waits static void stop(void *state)
 
 	if (!s)
 		return;
+	image_late_done(s);
 	records_free(s->images);
 	records_free(s->tasks);
 	records_free(s->namespaces);

@@ -6,7 +6,6 @@
 #include "lib/log/log.h"
 
 enum { FIRST_MS = 3000, AGAIN_MS = 10000 };
-#define ORPHAN_AGE_US ((int64_t)image_conf.orphan_age * 1000)
 
 /* Whether nobody works on it any more: deletions that are older than the interval, as their own
  * host is still at the younger ones; uploads that this process does not know of. */
@@ -32,24 +31,48 @@ waits static int sweep_one(struct image_state *s, const struct record *r)
 	return image_abandon(s, r->id, prefix);
 }
 
-/* Bytes whose record went while they still came, from a process that then ended. A record is there
- * before the first of them, so where there is none nobody will ask for them. */
-waits static int sweep_orphan(struct image_state *s, struct arena *a, struct str id)
+/* Whether the record knows of the objects with that prefix. */
+static bool knows(const json_t *doc, struct str prefix)
+{
+	static const char *const members[] = { "_data", "_stage", "_upload" };
+
+	for (size_t i = 0; i < ARRAY_LEN(members); i++)
+		if (str_eq(json_str(json_object_get(doc, members[i]), "prefix"), prefix))
+			return true;
+	return false;
+}
+
+/* Objects that no record knows, of a process that ended before it could take them away. A record
+ * knows a prefix before there is an object with it. */
+waits static int sweep_prefix(struct image_state *s, struct arena *a, struct str id,
+			      struct str prefix)
 {
 	AUTO(json_text) doc = NULL;
-	int rc = records_get(s->images, a, id, &doc);
+	int rc = records_get_newest(s->images, a, id, &doc);
 
-	if (rc != -ENOENT)
+	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	log_info("image %.*s is gone: its objects go, too", STR(id));
-	return store_delete_prefix(s->compute->store, a, s->data, image_prefix(a, id));
+	if (rc == 0 && knows(doc, prefix))
+		return 0;
+	log_info("objects %.*s belong to no image: they go", STR(prefix));
+	return store_delete_prefix(s->compute->store, a, s->data, prefix);
+}
+
+/* "ID/UPLOAD/" of the name of an object; absent when it is not of that form. */
+static struct str prefix_of(struct str name, struct str *ret_id)
+{
+	struct str rest = name;
+
+	*ret_id = str_cut(&rest, '/');
+	(void)str_cut(&rest, '/');
+	return rest.p ? str_head(name, (size_t)(rest.p - name.p)) : STR_NONE;
 }
 
 waits static int sweep_orphans(struct image_state *s)
 {
 	AUTO(arena) a = arena_new();
-	struct str marker = S(""), last = S("");
-	int64_t before = clock_wall_us() - ORPHAN_AGE_US, changed;
+	struct str marker = S(""), last = S(""), id;
+	int64_t before = clock_wall_us() - (int64_t)image_conf.orphan_age * 1000, changed;
 	size_t i = 1;
 
 	while (i > 0) {
@@ -60,17 +83,15 @@ waits static int sweep_orphans(struct image_state *s)
 		if (rc < 0)
 			return rc == -ENOENT ? 0 : rc;
 		json_array_foreach(rows, i, row) {
-			struct str rest = arena_str(a, json_str(row, "name"));
+			marker = arena_str(a, json_str(row, "name"));
+			struct str prefix = prefix_of(marker, &id);
 
-			marker = rest;
-			struct str id = str_cut(&rest, '/');
-
-			if (str_eq(id, last) || !rest.p ||
+			if (!prefix.p || str_eq(prefix, last) ||
 			    clock_iso_parse(json_str(row, "last_modified"), &changed) < 0 ||
 			    changed > before)
 				continue;
-			last = id;
-			rc = sweep_orphan(s, a, id);
+			last = prefix;
+			rc = sweep_prefix(s, a, id, prefix);
 			if (rc < 0)
 				return rc;
 		}

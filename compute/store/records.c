@@ -117,9 +117,10 @@ static int take_answer(struct records *r, struct str id, struct str etag, struct
 	return 0;
 }
 
-/* The document as the store has it now, with its ETag in the arena. */
-waits static int read_now(struct records *r, struct arena *a, struct str id, json_t **ret,
-			  struct str *ret_etag)
+/* The document as the store has it now, with its ETag in the arena. newest: as all replicas have
+ * it, not just the first that answers. */
+waits static int read_now(struct records *r, struct arena *a, struct str id, bool newest,
+			  json_t **ret, struct str *ret_etag)
 {
 	const struct cached *c = map_get(r->cache, id);
 	AUTO(json_text) known = c ? json_incref(c->doc) : NULL;
@@ -129,6 +130,8 @@ waits static int read_now(struct records *r, struct arena *a, struct str id, jso
 	struct str text;
 
 	headers_init(&h, a);
+	if (newest)
+		headers_add_ref(&h, S("X-Newest"), S("true"));
 	if (known)
 		headers_addf(&h, S("If-None-Match"), "\"%.*s\"", STR(known_etag));
 	const struct store_request q = { .method = S("GET"), .container = r->container, .name = id,
@@ -152,7 +155,14 @@ int records_get(struct records *r, struct arena *a, struct str id, json_t **ret)
 {
 	struct str etag;
 
-	return read_now(r, a, id, ret, &etag);
+	return read_now(r, a, id, false, ret, &etag);
+}
+
+int records_get_newest(struct records *r, struct arena *a, struct str id, json_t **ret)
+{
+	struct str etag;
+
+	return read_now(r, a, id, true, ret, &etag);
 }
 
 /* Writes on a condition: 0; -ESTALE: it does not hold. */
@@ -185,7 +195,7 @@ waits static int write_now(struct records *r, struct arena *a, struct str id, js
 		/* An attempt whose answer was lost may have been ours. */
 		AUTO(json_text) there = NULL;
 		struct str now = STR_NONE;
-		int rc = read_now(r, a, id, &there, &now);
+		int rc = read_now(r, a, id, true, &there, &now);
 
 		return rc == 0 && str_eq(now, str_from(own)) ? 0 : rc < 0 && rc != -ENOENT ? rc :
 								  -ESTALE;
@@ -240,7 +250,7 @@ waits static int change_once(struct records *r, struct arena *a, struct str id, 
 	int rc = store_features(r->store, &can);
 
 	if (rc == 0)
-		rc = read_now(r, a, id, &doc, &etag);
+		rc = read_now(r, a, id, true, &doc, &etag);
 	if (rc < 0)
 		return rc;
 	AUTO(json_text) next = json_deep_copy(doc);

@@ -20,6 +20,9 @@ struct record {
 
 /* 0 with a new reference to the shared document; -ENOENT; or as store_run. */
 waits must_check int records_get(struct records *r, struct arena *a, struct str id, json_t **ret);
+/* The same, but of all replicas the newest: for who destroys something because of it. */
+waits must_check int records_get_newest(struct records *r, struct arena *a, struct str id,
+					json_t **ret);
 /* 0; -EEXIST. */
 waits must_check int records_create(struct records *r, struct arena *a, struct str id,
 				    const json_t *doc);
