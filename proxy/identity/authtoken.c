@@ -44,12 +44,18 @@ static void known_free(void *p)
 
 int authtoken_start(struct fault *why)
 {
-	if (!authtoken_enabled())
+	if (!authtoken_configured())
 		return 0;
+	authtoken_now = authtoken_conf;
 	self.known = map_new();
 	self.questions = map_new();
-	task_sem_init(&self.sem, (unsigned)authtoken_conf.concurrency);
+	task_sem_init(&self.sem, (unsigned)authtoken_now.concurrency);
 	return authtoken_client_start(why);
+}
+
+bool authtoken_enabled(void)
+{
+	return self.known != NULL;
 }
 
 void authtoken_stop(void)
@@ -79,9 +85,9 @@ static void remember(struct str key, json_t *token)
 	struct known *k = xcalloc(1, sizeof *k);
 
 	k->token = json_incref(token);
-	k->until_ms = clock_mono_ms() + authtoken_conf.token_cache_time;
+	k->until_ms = clock_mono_ms() + authtoken_now.token_cache_time;
 	known_free(map_put(self.known, key, k));
-	while (map_count(self.known) > (size_t)authtoken_conf.token_cache_size)
+	while (map_count(self.known) > (size_t)authtoken_now.token_cache_size)
 		known_free(map_evict(self.known));
 }
 
@@ -101,7 +107,7 @@ waits static int ask(struct arena *a, struct str key, struct str text, bool late
 {
 	json_t *token = NULL;
 
-	if (task_sem_take(&self.sem, authtoken_conf.http_request_timeout) < 0)
+	if (task_sem_take(&self.sem, authtoken_now.http_request_timeout) < 0)
 		return -EHOSTDOWN;
 	int rc = authtoken_ask(a, text, late, &token);
 
@@ -198,7 +204,7 @@ static bool in_default_domain(const json_t *doc)
 
 static bool has_service_role(const json_t *token)
 {
-	const struct conf_list *roles = &authtoken_conf.service_token_roles;
+	const struct conf_list *roles = &authtoken_now.service_token_roles;
 	bool has = false;
 
 	for (unsigned i = 0; i < roles->count; i++)
@@ -236,7 +242,7 @@ static void set_caller(struct request *req, const json_t *token, const json_t *s
 
 static void refuse(struct request *req, struct response *res, int error)
 {
-	const char *uri = authtoken_conf.www_authenticate_uri;
+	const char *uri = authtoken_now.www_authenticate_uri;
 
 	(void)req;
 	if (error != -EACCES) {
@@ -245,7 +251,7 @@ static void refuse(struct request *req, struct response *res, int error)
 	}
 	respond_status(res, 401);
 	headers_setf(&res->headers, S("Www-Authenticate"), "Keystone uri=\"%s\"",
-		     uri ? uri : authtoken_conf.auth_url);
+		     uri ? uri : authtoken_now.auth_url);
 }
 
 bool authtoken_identify(struct request *req, struct response *res, struct str text)
@@ -256,7 +262,7 @@ bool authtoken_identify(struct request *req, struct response *res, struct str te
 	int rc = service_text.n ? check(req->arena, service_text, false, &service) : 0;
 	bool by_service = service && has_service_role(service);
 
-	if (rc == 0 && service && !by_service && authtoken_conf.service_token_roles_required)
+	if (rc == 0 && service && !by_service && authtoken_now.service_token_roles_required)
 		rc = -EACCES;
 	if (rc == 0)
 		rc = check(req->arena, text, by_service, &token);

@@ -6,6 +6,9 @@
 
 extern const struct conf_section authtoken_section;     /* [authtoken] */
 
+/* Whether the configuration names one; and whether this worker began with that, which a reload does
+ * not change. */
+bool authtoken_configured(void);
 bool authtoken_enabled(void);
 /* With the configuration, once per worker. */
 must_check int authtoken_start(struct fault *why);

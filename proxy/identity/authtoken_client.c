@@ -19,7 +19,7 @@ static struct {
 
 static int parse_url(struct fault *why)
 {
-	struct str url = str_from(authtoken_conf.auth_url), host, path;
+	struct str url = str_from(authtoken_now.auth_url), host, path;
 	bool tls = str_starts(url, S("https://"));
 	uint64_t port = tls ? 443 : 80;
 
@@ -46,7 +46,7 @@ static int parse_url(struct fault *why)
 	memcpy(self.path, path.p, path.n);
 	self.path[path.n] = 0;
 	self.port = (unsigned)port;
-	return tls ? tls_client_new(authtoken_conf.cafile, &self.tls, why) : 0;
+	return tls ? tls_client_new(authtoken_now.cafile, &self.tls, why) : 0;
 }
 
 int authtoken_client_start(struct fault *why)
@@ -56,9 +56,9 @@ int authtoken_client_start(struct fault *why)
 
 	if (rc < 0)
 		return rc;
-	o.connect_timeout_ms = authtoken_conf.http_connect_timeout;
-	o.response_timeout_ms = authtoken_conf.http_request_timeout;
-	o.write_timeout_ms = authtoken_conf.http_request_timeout;
+	o.connect_timeout_ms = authtoken_now.http_connect_timeout;
+	o.response_timeout_ms = authtoken_now.http_request_timeout;
+	o.write_timeout_ms = authtoken_now.http_request_timeout;
 	o.tls = self.tls;
 	self.client = http_client_new(&o);
 	task_sem_init(&self.login, 1);
@@ -122,7 +122,7 @@ waits static int exchange_some(struct arena *a, struct str method, struct str pa
 			       const struct headers *h, struct str body, struct answer *ret)
 {
 	struct str target = arena_printf(a, "%s%.*s", self.path, STR(path));
-	int64_t left = authtoken_conf.http_request_max_retries;
+	int64_t left = authtoken_now.http_request_max_retries;
 	int rc;
 
 	for (;;) {
@@ -136,7 +136,7 @@ waits static int exchange_some(struct arena *a, struct str method, struct str pa
 		if (task_sleep(RETRY_MS) < 0)
 			return -ECANCELED;
 	}
-	log_error("authtoken: %.*s %s: %s", STR(method), authtoken_conf.auth_url,
+	log_error("authtoken: %.*s %s: %s", STR(method), authtoken_now.auth_url,
 		  rc < 0 ? strerror(-rc) : http_reason(ret->status).p);
 	return -EHOSTDOWN;
 }
@@ -145,7 +145,7 @@ waits static int exchange_some(struct arena *a, struct str method, struct str pa
 
 static struct str login_body(struct arena *a)
 {
-	const struct authtoken_conf *c = &authtoken_conf;
+	const struct authtoken_conf *c = &authtoken_now;
 	AUTO(json_text) doc = json_pack(
 		"{s:{s:{s:[s], s:{s:{s:s, s:s, s:{s:s}}}}, s:{s:{s:s, s:{s:s}}}}}", "auth",
 		"identity", "methods", "password", "password", "user", "name", c->username,
@@ -167,8 +167,8 @@ waits static int log_in(struct arena *a)
 	if (rc < 0)
 		return rc;
 	if (w.status != 201 || !w.token.n) {
-		log_error("authtoken: %s refuses the user %s: %d", authtoken_conf.auth_url,
-			  authtoken_conf.username, w.status);
+		log_error("authtoken: %s refuses the user %s: %d", authtoken_now.auth_url,
+			  authtoken_now.username, w.status);
 		return -EHOSTDOWN;
 	}
 	free(self.token);
@@ -179,7 +179,7 @@ waits static int log_in(struct arena *a)
 /* This service's token, as a copy; not the one that was refused. */
 waits static int own_token(struct arena *a, struct str refused, struct str *ret)
 {
-	if (task_sem_take(&self.login, authtoken_conf.http_request_timeout) < 0)
+	if (task_sem_take(&self.login, authtoken_now.http_request_timeout) < 0)
 		return -EHOSTDOWN;
 	int rc = 0;
 
@@ -222,7 +222,7 @@ int authtoken_ask(struct arena *a, struct str text, bool late, json_t **ret)
 			return 0;
 		}
 		if (w.status != 401) {
-			log_error("authtoken: %s answers %d", authtoken_conf.auth_url, w.status);
+			log_error("authtoken: %s answers %d", authtoken_now.auth_url, w.status);
 			return -EHOSTDOWN;
 		}
 	}

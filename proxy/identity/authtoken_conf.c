@@ -1,7 +1,7 @@
 /* The settings of [authtoken], named as keystonemiddleware names them. */
 #include "proxy/identity/authtoken_internal.h"
 
-struct authtoken_conf authtoken_conf;
+struct authtoken_conf authtoken_conf, authtoken_now;
 
 #define T struct authtoken_conf
 
@@ -57,14 +57,14 @@ static int check(void *section, struct fault *why)
 
 const struct conf_section authtoken_section = {
 	.name = "authtoken",
-	.help = "Trust another Keystone instead of being one.",
+	.help = "Trust another Keystone instead of being one. A change here takes a restart.",
 	.options = options,
 	.into = &authtoken_conf,
 	.size = sizeof authtoken_conf,
 	.check = check,
 };
 
-bool authtoken_enabled(void)
+bool authtoken_configured(void)
 {
 	return authtoken_conf.auth_url != NULL;
 }

@@ -10,7 +10,8 @@ struct authtoken_conf {
 	struct conf_list service_token_roles;
 	bool service_token_roles_required;
 };
-extern struct authtoken_conf authtoken_conf;
+/* As it was read last, and as it was when this worker began, which holds. */
+extern struct authtoken_conf authtoken_conf, authtoken_now;
 
 /* ---- asking (authtoken_client.c) ---- */
 

@@ -15,6 +15,18 @@ from tests.api.test_keystone import login, post
 from tests.harness.ports import PortBlock
 from tests.harness.proxy import SecondProxy
 
+TRUST = """
+[authtoken]
+auth_url = http://127.0.0.1:%d
+username = admin
+password = admin
+project_name = admin
+token_cache_time = 1s
+http_connect_timeout = 1s
+http_request_timeout = 5s
+http_request_max_retries = 1
+www_authenticate_uri = http://keystone.example.com:5000
+"""
 WITHIN_S = 5.0 * float(os.environ.get("NEEDLETAIL_SLOWNESS", "1"))
 
 
@@ -201,28 +213,19 @@ def test_reload_reads_users_again(cluster, ports):
         proxy.reload()
         proxy.write(change=lambda text: text)
         assert v1_status(proxy, name + ":u", "two") == 200
+        # Whose Keystone it trusts is settled when it starts.
+        proxy.write(change=lambda text: text, more=TRUST % cluster.port)
         proxy.reload()
         within(lambda: v1_status(proxy, name + ":u", "two") == 401, 30)
+        assert proxy.client().get("/v3").status == 200
+        proxy.write(change=lambda text: text, more="")
+        proxy.reload()
         client.close()
         within(lambda: client.get("", token=token).status == 401, 30)
         client.close()
 
 
 # ---- a Keystone that is another one ----
-
-TRUST = """
-[authtoken]
-auth_url = http://127.0.0.1:%d
-username = admin
-password = admin
-project_name = admin
-token_cache_time = 1s
-http_connect_timeout = 1s
-http_request_timeout = 5s
-http_request_max_retries = 1
-www_authenticate_uri = http://keystone.example.com:5000
-"""
-
 
 @pytest.fixture(scope="module")
 def trusting(cluster, ports):

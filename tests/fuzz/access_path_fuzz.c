@@ -1,4 +1,4 @@
-/* Fuzz: the paths of access rules. The table-driven matcher agrees with one that tries everything. */
+/* Fuzz: the paths of access rules. The matcher agrees with one that tries everything. */
 #include "proxy/identity/access_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
