@@ -8,10 +8,13 @@
 enum {
 	PIECE = 4 * RECORD_BLOCK,
 	SLOW_PIECES = 16, /* read through the pool after one that was not in the page cache */
-	/* So much the kernel is asked to have on its way from the disk, and so much at a time:
-	 * more it does not take (max_sectors_kb). */
-	AHEAD = 4 * MIB,
+	/* So much the kernel is asked to have on its way from the disk when a read has shown that
+	 * it goes on, at first, at a time, and for all bodies that come from the disk together. A
+	 * disk that gave 560 MB/s with 4 MiB on their way gave 1,000 to 1,300 with 32. */
+	AHEAD_MAX = 32 * MIB,
+	AHEAD_FIRST = 2 * MIB,
 	AHEAD_STEP = MIB,
+	AHEAD_ALL = 256 * MIB,
 };
 
 struct piece {
@@ -30,12 +33,15 @@ struct object_body {
 	uint64_t base;                  /* of the object's bytes in the file */
 	uint64_t next, end;             /* what is to be handed out */
 	uint64_t read_at;               /* where the next piece to be read begins */
-	uint64_t ahead;                 /* up to where the kernel was asked to read */
+	uint64_t ahead;                 /* up to where the kernel was asked to read; 0: never */
+	uint64_t cold_from;             /* where it was first found not to be in the page cache */
+	uint64_t window;                /* how far ahead of a piece the kernel shall read */
 	uint64_t crcs_from;             /* the block that crcs begins with */
 	const unsigned char *crcs;
 	void *crcs_own;
 	struct piece pieces[2];
 	unsigned turn, slow;
+	bool cold;                      /* counted in the store's cold_bodies */
 	struct task *waiter;
 	int failed;
 };
@@ -52,11 +58,20 @@ static int verify(const struct object_body *b, const struct piece *c)
 	return 0;
 }
 
-/* The kernel's own read-ahead (128 KiB) leaves the disk idle while a piece is on its way to the
- * client. Only one job of a body runs at a time. */
+/* The window grows with what the client has taken: one that breaks off costs the disk little. */
+static void widen(struct object_body *b, const struct piece *c)
+{
+	uint64_t share = AHEAD_ALL / MAX(b->o->s->cold_bodies, 1u);
+
+	b->window = MIN(AHEAD_FIRST + 2 * (c->at - b->cold_from), (uint64_t)AHEAD_MAX);
+	b->window = MAX(MIN(b->window, share), (uint64_t)AHEAD_STEP);
+}
+
+/* The kernel's own read-ahead leaves the disk idle while a piece is on its way to the client. Only
+ * one job of a body runs at a time. */
 static void ask_ahead(struct object_body *b, const struct piece *c)
 {
-	uint64_t from = MAX(b->ahead, c->at + c->n), to = MIN(c->at + c->n + AHEAD, b->end);
+	uint64_t from = MAX(b->ahead, c->at + c->n), to = MIN(c->at + c->n + b->window, b->end);
 
 	while (from < to) {
 		uint64_t n = MIN(to - from, (uint64_t)AHEAD_STEP);
@@ -119,10 +134,27 @@ static bool aim(struct object_body *b, struct piece *c)
 	return true;
 }
 
+static void go_cold(struct object_body *b, const struct piece *c)
+{
+	if (b->cold)
+		return;
+	b->cold = true;
+	b->cold_from = c->at;
+	b->o->s->cold_bodies++;
+}
+
+/* The kernel is asked for more before what it was asked for is used up. */
+static bool is_running_out(const struct object_body *b, const struct piece *c)
+{
+	return b->cold && b->ahead < b->end && b->ahead < c->at + c->n + b->window / 2;
+}
+
 /* Fills the piece, without the pool when the page cache has it. */
 static void fill(struct object_body *b, struct piece *c) task_asserted;
 static void fill(struct object_body *b, struct piece *c)
 {
+	if (b->slow == 0 && is_running_out(b, c))
+		b->slow = SLOW_PIECES;
 	if (b->slow == 0) {
 		c->rc = file_read_at_nowait(b->fd, c->p, c->n, b->base + c->at);
 		if (c->rc == 0)
@@ -131,8 +163,10 @@ static void fill(struct object_body *b, struct piece *c)
 			c->full = true;
 			return;
 		}
+		go_cold(b, c);
 		b->slow = SLOW_PIECES;
 	}
+	widen(b, c);
 	task_run_blocking("read", read_job, c);
 	c->full = true;
 }
@@ -142,6 +176,7 @@ static void start(struct object_body *b, struct piece *c)
 	if (b->slow == 0 || !aim(b, c))
 		return;
 	b->slow--;
+	widen(b, c);
 	c->busy = true;
 	task_spawn(NULL, "read ahead", read_ahead, c);
 }
@@ -198,6 +233,8 @@ task_asserted static void close_pieces(struct body *body)
 	}
 	free(b->crcs_own);
 	b->crcs_own = NULL;
+	b->o->s->cold_bodies -= b->cold;
+	b->cold = false;
 }
 
 struct crcs_job {
