@@ -73,6 +73,7 @@ struct nodes {
 	unsigned primaries, next, left;
 	const struct ring_dev *primary[RING_REPLICAS_MAX], *last;
 	bool handing_off, writing;
+	bool behind;                    /* for reads: a primary was away lately */
 	struct ring_handoffs handoffs;
 	const struct ring_dev *previous[NODES_PREVIOUS_MAX];
 	unsigned previous_n, previous_at;
@@ -145,6 +146,7 @@ struct write {
 	unsigned answered;
 	struct write_answer {
 		int status;
+		bool handoff;           /* it came from no primary */
 		struct headers headers;
 		struct str body;
 	} *answers;

@@ -271,6 +271,13 @@ waits static int ask(struct getter *g, const struct node *node)
 	return weigh(g, node, TAKE(x), rc, &res);
 }
 
+/* A primary that was away may have missed what the others know: all of them are asked then, so that
+ * nothing comes back that was deleted or overwritten meanwhile. */
+static bool is_careful(const struct getter *g)
+{
+	return g->target.kind == SWIFT_OBJECT && g->nodes.behind;
+}
+
 /* Looks at the late ones, without waiting or until each is overdue. */
 waits static int ask_late(struct getter *g, bool wait)
 {
@@ -286,7 +293,7 @@ waits static int ask_late(struct getter *g, bool wait)
 
 		exchange_set_timeouts(l->x, stall_ms(g), 0);
 		rc = weigh(g, &l->node, TAKE(l->x), rc, &res);
-		if (rc < 0 || (rc > 0 && !g->get.newest))
+		if (rc < 0 || (rc > 0 && !g->get.newest && !is_careful(g)))
 			return rc;
 	}
 	return 0;
@@ -305,16 +312,18 @@ waits static int find_source(struct getter *g)
 	int rc = 0;
 
 	while (nodes_next(&g->nodes, &node)) {
+		if (g->x && !g->get.newest && node.handoff)
+			break;
 		rc = ask(g, &node);
 		if (rc == 0 && g->lates)
 			rc = ask_late(g, false);
 		if (rc < 0)
 			return rc;
-		if (rc > 0 && !g->get.newest)
+		if (rc > 0 && !g->get.newest && !is_careful(g))
 			return 0;
 	}
 	if (g->lates)
-		rc = ask_late(g, true);
+		rc = ask_late(g, !g->x || g->get.newest);
 	if (rc < 0)
 		return rc;
 	/* Found copies may be older than a tombstone that was seen after them. */

@@ -394,8 +394,9 @@ static void sort_by_affinity(const struct affinity *a, const struct ring_dev *v[
 	}
 }
 
-/* Those that were late or away lately come behind the others; their order stays. */
-static void slow_last(struct backend *b, const struct ring_dev *v[], unsigned n)
+/* Those that were late or away lately come behind the others; their order stays. *ret_behind is
+ * set when one was away. */
+static void slow_last(struct backend *b, const struct ring_dev *v[], unsigned n, bool *ret_behind)
 {
 	const struct ring_dev *slow[RING_REPLICAS_MAX];
 	unsigned fast = 0, slows = 0;
@@ -403,7 +404,10 @@ static void slow_last(struct backend *b, const struct ring_dev *v[], unsigned n)
 	if (map_count(b->troubles) == 0)
 		return;
 	for (unsigned i = 0; i < n; i++) {
-		if (node_is_slow(b, v[i]) || node_is_behind(b, v[i]))
+		bool behind = node_is_behind(b, v[i]);
+
+		*ret_behind |= behind;
+		if (behind || node_is_slow(b, v[i]))
 			slow[slows++] = v[i];
 		else
 			v[fast++] = v[i];
@@ -446,7 +450,7 @@ void nodes_start(struct nodes *n, struct backend *b, const struct target *t, enu
 	n->left = n->primaries * (unsigned)b->proxy->conf->request_node_factor;
 	n->next = 0;
 	n->last = NULL;
-	n->handing_off = false;
+	n->handing_off = n->behind = false;
 	n->writing = what == NODES_FOR_WRITE;
 	n->refusing_n = n->refusing_at = 0;
 	n->previous_n = n->previous_at = 0;
@@ -454,7 +458,7 @@ void nodes_start(struct nodes *n, struct backend *b, const struct target *t, enu
 	if (what == NODES_FOR_READ) {
 		n->previous_n = ring_previous(t->ring, t->part, n->previous, NODES_PREVIOUS_MAX);
 		n->left += n->previous_n;
-		slow_last(b, n->primary, n->primaries);
+		slow_last(b, n->primary, n->primaries, &n->behind);
 	}
 	if (what == NODES_FOR_READ && b->proxy->conf->sorting_method == SORT_AFFINITY)
 		sort_by_affinity(&b->read, n->primary, n->primaries);

@@ -91,6 +91,7 @@ waits static int send_to(struct sender *s, const struct node *node)
 		node_failed(w->backend, node->dev, rc < 0 ? rc : res.status, w->method.p);
 	if (rc < 0 || is_failure(w, res.status))
 		return rc == -ECANCELED ? rc : 0;
+	w->answers[w->answered].handoff = node->handoff;
 	w->answered++;
 	return 1;
 }

@@ -3,6 +3,20 @@
 #include "proxy/object/condition.h"
 #include "proxy/object/object.h"
 
+/* Devices that were away, and handoffs, do not know the object: one that had it outweighs them, and
+ * without a quorum of primaries nobody can say that it was not there. Deleted it is in any case. */
+static bool may_have_been_there(const struct write *w)
+{
+	unsigned without = 0;
+
+	for (unsigned i = 0; i < w->answered; i++) {
+		if (w->answers[i].status == 204)
+			return true;
+		without += w->answers[i].status == 404 && !w->answers[i].handoff;
+	}
+	return without < quorum_size(w->n);
+}
+
 /* After a rebalance the object may be where no primary is any more. The primaries' tombstones keep
  * it from coming back; the client is told that there was something to delete. */
 waits static void delete_previous(struct request *req, const struct write *w, struct timestamp ts,
@@ -48,6 +62,12 @@ void object_delete(struct request *req, struct response *res)
 		return;
 	}
 	write_respond(req, w, res);
-	if (res->status == 404 && !condition.p)
+	if (res->status != 404 || condition.p)
+		return;
+	if (may_have_been_there(w)) {
+		response_init(res, req->arena);
+		respond_status(res, 204);
+	} else {
 		delete_previous(req, w, ts, res);
+	}
 }

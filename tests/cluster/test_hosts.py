@@ -45,9 +45,8 @@ def container(request, hosts):
 
 
 def settled(hosts, history):
-    """The history holds, read through every proxy, when the replicators had time; and stays so."""
-    for host in hosts:
-        hosts.wait_for(lambda host=host: history.check(host.client()) is None)
+    """The history holds, read through every proxy, when the replicators have nothing left to do."""
+    hosts.wait_until_replicated()
     for host in hosts:
         history.check(host.client())
 

@@ -242,6 +242,26 @@ class Hosts:
                     what, wait_s, "".join(h.log()[-4000:] for h in self.hosts)))
             time.sleep(step_s)
 
+    def wait_until_replicated(self, wait_s=90):
+        """Until every device has made a whole pass, begun after this call, in which nobody had
+        anything to send."""
+        devices = [self.device(h.i, d) for h in self.hosts for d in ("sdb", "sdc")]
+
+        def state():
+            return [d.get("/recon/replication/object").json for d in devices]
+
+        def quiet(before):
+            now = state()
+            if any(n["needletail"]["passes"] < b["needletail"]["passes"] + 2
+                   for n, b in zip(now, before)):
+                return False
+            return now if not any(n["needletail"]["sent"] or n["needletail"]["given_back"]
+                                  for n in now) else self.wait_for(
+                                      lambda: quiet(now), wait_s, what="a quiet pass")
+
+        before = state()
+        self.wait_for(lambda: quiet(before), wait_s, what="a pass with nothing to send")
+
     def device(self, host, name):
         """A client of a device's own port."""
         return Client(self.hosts[host].address, {"sdb": 6201, "sdc": 6202}[name], timeout_s=10)
