@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from tests.harness.cluster import SAIO_CONF, Cluster  # noqa: E402  (after the path is set)
+from tests.harness.cluster import RUNNING, SAIO_CONF, Cluster  # noqa: E402  (after the path is set)
 
 # Ctrl-C must reach what is started here also when this runs in the background of a shell, which has
 # it ignored; programs inherit that, and a shell script cannot even trap it then.
@@ -17,7 +17,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 LIMIT_S = 120
 LOG_TAIL = 40       # lines of each log shown with a failing test
-_clusters = []      # those that run
+_clusters = RUNNING
 
 
 def pytest_configure(config):

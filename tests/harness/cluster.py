@@ -19,6 +19,9 @@ SAIO_CONF = os.path.join(ROOT, "docs/operate/saio.conf")
 BUG = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|assertion failed"
                  r"|stack smashing detected|buffer overflow detected")
 PR_SET_PDEATHSIG = 1
+# Those that the fixtures have started and not ended. Here, as pytest loads tests/conftest.py under
+# a name of its own and whoever imports it has another copy.
+RUNNING = []
 
 
 class ClusterError(Exception):
