@@ -41,6 +41,15 @@ waits static int add_data(struct store_object *object, struct buf *to, uint64_t 
 	return rc;
 }
 
+/* Takes back an item that did not fit, or could not be read to its end. */
+static void take_back(struct buf *to, size_t before)
+{
+	to->failed = false;
+	to->n = before;
+	if (to->cap)
+		to->p[before] = 0;
+}
+
 int bulk_add(struct replicator *r, struct buf *to, const struct object_id *id, char needs)
 {
 	AUTO(arena) a = arena_new();
@@ -60,13 +69,13 @@ int bulk_add(struct replicator *r, struct buf *to, const struct object_id *id, c
 	size_t at = bulk_begin(to, &item, (uint32_t)size);
 
 	rc = add_data(object, to, size);
-	if (rc < 0) {
-		if (!buf_failed(to))
-			to->p[to->n = before] = 0;
-		return rc;
-	}
-	bulk_end(to, at);
-	return buf_failed(to) ? -EFBIG : 0;
+	if (rc == 0 && buf_failed(to))
+		rc = -EFBIG;
+	if (rc == 0)
+		bulk_end(to, at);
+	else
+		take_back(to, before);
+	return rc;
 }
 
 /* Objects that were read together. What could not be is read singly. */
@@ -83,11 +92,15 @@ waits static int add_read(struct replicator *r, struct buf *to, const struct sto
 	item.what = b->entry.state == OBJECT_TOMBSTONE ? BULK_TOMBSTONE : BULK_DATA;
 	if (item.what == BULK_TOMBSTONE)
 		item.metadata.n = 0;
-	size_t at = bulk_begin(to, &item, (uint32_t)b->data.n);
+	size_t before = to->n, at = bulk_begin(to, &item, (uint32_t)b->data.n);
 
 	buf_add_str(to, b->data);
+	if (buf_failed(to)) {
+		take_back(to, before);
+		return -EFBIG;
+	}
 	bulk_end(to, at);
-	return buf_failed(to) ? -EFBIG : 0;
+	return 0;
 }
 
 void bulk_add_all(struct replicator *r, struct buf *to, const struct object_id *ids,

@@ -119,6 +119,11 @@ task_asserted static void bulk_run(void *arg)
 	for (unsigned i = 0; i < l->n; i++) {
 		int added = rc < 0 ? rc : l->added[i];
 
+		if (added == -EFBIG) {          /* much metadata: no room for it with the others */
+			added = object_push(s->r, s->peer, s->part, &l->ids[i], l->needs[i]);
+			if (added == 0)
+				continue;
+		}
 		if (added < 0)
 			push_failed(s, l->places[i], added);
 		else

@@ -321,6 +321,20 @@ def test_many_small_objects_travel_together(name):
             assert device.replicate()["pushed"] == 0
 
 
+def test_more_metadata_than_one_request_holds(name):
+    with Objectd(2, CONF) as n:
+        full, empty = n.devices()
+        heavy = {"X-Object-Sysmeta-%d" % i: str(i) * 8000 for i in range(8)}
+        placed = [Placed(n, "c", "%s-%d" % (name, i)) for i in range(3000)]
+        placed = [p for p in placed if p.part == placed[0].part]
+        for p in placed:
+            put(p, full, b"x", heavy)
+        done = full.replicate()
+        assert (done["failed"], done["pushed"]) == (0, len(placed))
+        for p in placed[::10]:
+            assert p.get(empty).get("X-Object-Sysmeta-5") == "5" * 8000
+
+
 def test_progress(nodes, name):
     p = Placed(nodes, "c", name)
     put(p, p.primaries[0])
