@@ -34,14 +34,33 @@ int node_address(const struct ring_dev *dev, struct http_address *ret)
 }
 
 /* So that a server with a newer ring can tell that this one is old. */
-static void add_ring_version(const struct headers *h, const struct ring_dev *dev,
-			     struct headers *ret)
+/* Our storage servers expire objects by their own index: what Swift's keep for that, a queue, they
+ * need not fill or clean. */
+static void without_queue(struct headers *h)
 {
-	*ret = (struct headers){ .arena = h->arena, .n = h->n, .cap = h->n + 1 };
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < h->n; i++)
+		if (!str_istarts(h->v[i].name, S("X-Delete-At-")))
+			h->v[kept++] = h->v[i];
+	h->n = kept;
+	headers_add_ref(h, S("X-Backend-Clean-Expiring-Object-Queue"), S("false"));
+}
+
+/* What depends on who is asked. */
+static void own_headers(const struct headers *h, const struct node *node, struct str method,
+			struct headers *ret)
+{
+	const struct ring_dev *dev = node->dev;
+	bool changes = !str_eq(method, S("GET")) && !str_eq(method, S("HEAD"));
+
+	*ret = (struct headers){ .arena = h->arena, .n = h->n, .cap = h->n + 2 };
 	ret->v = arena_alloc(h->arena, ret->cap * sizeof *ret->v);
 	memcpy(ret->v, h->v, h->n * sizeof *h->v);
 	if (dev->ring_version >= 0)
 		headers_addf(ret, S(RING_VERSION_HEADER), "%" PRId64, dev->ring_version);
+	if (changes && server_is_ours(dev))
+		without_queue(ret);
 }
 
 int node_send(struct backend *b, const struct node *node, struct str method, struct str target_path,
@@ -58,7 +77,7 @@ int node_send(struct backend *b, const struct node *node, struct str method, str
 	if (rc >= 0) {
 		struct str path = node_path(h->arena, node->dev, target_path, query);
 
-		add_ring_version(h, node->dev, &all);
+		own_headers(h, node, method, &all);
 		rc = exchange_send(x, method, path, &all, length, first_bytes);
 	}
 	if (rc < 0) {
@@ -95,7 +114,7 @@ int node_receive(struct backend *b, const struct node *node, struct exchange *x,
 		suspected = true;
 	}
 	if (rc >= 0)
-		server_answered(node->dev, (clock_mono_ns() - sent) / 1000);
+		server_answered(node->dev, (clock_mono_ns() - sent) / 1000, &res->headers);
 	exchange_set_timeouts(x, timeout_ms, 0);
 	return rc;
 }

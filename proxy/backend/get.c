@@ -257,7 +257,7 @@ waits static int ask(struct getter *g, const struct node *node)
 	exchange_set_timeouts(x, g->lates < LATE_MAX ? patience : timeout, 0);
 	rc = exchange_receive(x, g->req->arena, g->get.head, &res);
 	if (rc >= 0)
-		server_answered(node->dev, (clock_mono_ns() - sent) / 1000);
+		server_answered(node->dev, (clock_mono_ns() - sent) / 1000, &res.headers);
 	exchange_set_timeouts(x, stall_ms(g), 0);
 	if (rc == -ETIMEDOUT && patience < timeout && g->lates < LATE_MAX) {
 		node_slow(g->backend, node->dev);

@@ -35,7 +35,10 @@ int node_address(const struct ring_dev *dev, struct http_address *ret) must_chec
 void node_connected(struct backend *b, const struct ring_dev *dev);
 /* For the counts per server (servers.c). */
 enum server_event { SERVER_FAILED, SERVER_LATE, SERVER_HANDOFF };
-void server_answered(const struct ring_dev *dev, uint64_t microseconds);
+/* h: of the answer, which tells whose server it is. */
+void server_answered(const struct ring_dev *dev, uint64_t microseconds, const struct headers *h);
+/* It is known to be a needletail-objectd, not one of Swift's. */
+bool server_is_ours(const struct ring_dev *dev);
 void server_note(const struct ring_dev *dev, enum server_event what);
 /* A write is answered 503: not enough servers answered, some went away in the middle, or their
  * answers differ. */

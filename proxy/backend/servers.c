@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-enum { SERVERS_MAX = 4096, PROBES_MAX = 64 };
+enum { SERVERS_MAX = 4096, PROBES_MAX = 64, KIND_EVERY = 256 /* answers */ };
 
 enum { SLOT_FREE, SLOT_FILLING, SLOT_READY };
 
@@ -13,6 +13,7 @@ struct server {
 	_Atomic int state;
 	unsigned port;
 	char ip[RING_HOST_SIZE], device[RING_DEVICE_SIZE];
+	_Atomic int ours;               /* a needletail-objectd, when it was last looked at */
 	_Atomic uint64_t answers, microseconds, failures, late, handoffs;
 };
 
@@ -78,14 +79,25 @@ static void add(_Atomic uint64_t *to, uint64_t n)
 	atomic_fetch_add_explicit(to, n, memory_order_relaxed);
 }
 
-void server_answered(const struct ring_dev *dev, uint64_t microseconds)
+/* A server may be replaced by one of the other kind, but not often. */
+void server_answered(const struct ring_dev *dev, uint64_t microseconds, const struct headers *h)
 {
 	struct server *s = server_of(dev);
 
 	if (!s)
 		return;
+	if (atomic_load_explicit(&s->answers, memory_order_relaxed) % KIND_EVERY == 0)
+		atomic_store(&s->ours, headers_has(h, S("X-Backend-Needletail")) ||
+					       headers_has(h, S("X-Needletail")));
 	add(&s->answers, 1);
 	add(&s->microseconds, microseconds);
+}
+
+bool server_is_ours(const struct ring_dev *dev)
+{
+	struct server *s = server_of(dev);
+
+	return s && atomic_load_explicit(&s->ours, memory_order_relaxed);
 }
 
 void server_note(const struct ring_dev *dev, enum server_event what)

@@ -135,7 +135,7 @@ struct stream {
 	size_t at;                      /* where in it the next line begins */
 	struct buf last;                /* the last name, where to go on */
 	uint64_t names;                 /* in this answer */
-	bool ended, has_row;
+	bool ended, has_row, failed;
 	struct raw_row row;
 };
 
@@ -186,13 +186,15 @@ waits static int stream_open(struct stream *s, const struct rollup *u, struct st
 	for (unsigned i = 0; i < run->headers->n; i++)
 		headers_add_ref(&h, run->headers->v[i].name, run->headers->v[i].value);
 	headers_add_ref(&h, S("X-Needletail-Raw"), S("true"));
-	int rc = node_send(proxy_request(run->req)->proxy->backend, &node, S("GET"),
-			   run->target->path, raw_query(a, u, marker), &h, 0, STR_NONE, &s->x);
+	struct backend *b = proxy_request(run->req)->proxy->backend;
+	int rc = node_send(b, &node, S("GET"), run->target->path, raw_query(a, u, marker), &h, 0,
+			   STR_NONE, &s->x);
 
 	if (rc == 0)
-		rc = exchange_receive(s->x, a, false, &s->res);
+		rc = node_receive(b, &node, s->x, a, false, b->proxy->conf->node_timeout, &s->res);
 	if (rc < 0)
 		return rc;
+	exchange_set_timeouts(s->x, WITNESS_MS, 0);
 	if (rc == 404)                  /* not even a deleted one */
 		s->ended = true;
 	else if (rc / 100 != 2 || !headers_has(&s->res.headers, S("X-Needletail-Raw")))
@@ -263,6 +265,24 @@ waits static int stream_next(struct stream *s, const struct rollup *u)
 	return 0;
 }
 
+/* The same, and remembers whose fault it was. */
+waits static int stream_step(struct stream *s, const struct rollup *u)
+{
+	int rc = stream_next(s, u);
+
+	s->failed = rc < 0;
+	return rc;
+}
+
+/* From behind the marker on. */
+waits static int stream_start(struct stream *s, const struct rollup *u, struct str marker)
+{
+	int rc = stream_open(s, u, marker);
+
+	s->failed = rc < 0;
+	return rc < 0 ? rc : stream_step(s, u);
+}
+
 /* ---- merging ---- */
 
 /* Order of rows: by name, then policy. */
@@ -304,13 +324,13 @@ static bool smallest(struct stream *s, unsigned n, enum swift_kind kind, struct 
 waits static int advance(struct stream *s, unsigned n, const struct rollup *u,
 			 const struct raw_row *r)
 {
-	bool at[RING_REPLICAS_MAX];
+	bool at[OWNERS_MAX + 1];
 
 	/* First look at all: moving on overwrites the texts that r may point to. */
 	for (unsigned i = 0; i < n; i++)
 		at[i] = s[i].has_row && cmp(u->kind, &s[i].row, r) == 0;
 	for (unsigned i = 0; i < n; i++) {
-		int rc = at[i] ? stream_next(&s[i], u) : 0;
+		int rc = at[i] ? stream_step(&s[i], u) : 0;
 
 		if (rc < 0)
 			return rc;
@@ -327,10 +347,8 @@ waits static int jump(struct stream *s, unsigned n, struct rollup *u)
 	buf_add_lit(&marker, "\xf4\x8f\xbf\xbf");
 	u->passed = 0;
 	for (unsigned i = 0; i < n; i++) {
-		int rc = stream_open(&s[i], u, buf_str(&marker));
+		int rc = stream_start(&s[i], u, buf_str(&marker));
 
-		if (rc == 0)
-			rc = stream_next(&s[i], u);
 		if (rc < 0)
 			return rc;
 	}
@@ -343,11 +361,8 @@ waits static int merge_streams(struct stream *s, unsigned n, struct rollup *u)
 	struct raw_row row;
 	int rc = 0;
 
-	for (unsigned i = 0; rc == 0 && i < n; i++) {
-		rc = stream_open(&s[i], u, start);
-		if (rc == 0)
-			rc = stream_next(&s[i], u);
-	}
+	for (unsigned i = 0; rc == 0 && i < n; i++)
+		rc = stream_start(&s[i], u, start);
 	while (rc == 0 && smallest(s, n, u->kind, &row) && rollup_add(u, &row)) {
 		if (u->directory && u->passed > PASS_MAX && !u->q.path.p)
 			rc = jump(s, n, u);
@@ -404,7 +419,8 @@ static void respond_merged(struct listing_run *run, const struct rollup *u)
 	res->content_length = (int64_t)body.n;
 }
 
-waits static int merge(struct listing_run *run)
+/* *ret_bad: the device whose rows could not be read, if it was that. */
+waits static int merge_known(struct listing_run *run, const struct ring_dev **ret_bad)
 {
 	struct listing_query q;
 	struct rollup u;
@@ -412,25 +428,65 @@ waits static int merge(struct listing_run *run)
 	struct stream *s =
 		arena_alloc(run->req->arena, (run->heard + 1) * sizeof *s);
 
+	take_query(run, &q);
+	rollup_init(&u, run->req->arena, run->target->kind, &q);
+	u.cluster = proxy_request(run->req)->proxy->cluster;
+	if (run->source.dev)
+		stream_init(&s[n++], run, run->source.dev);
+	for (unsigned i = 0; i < run->heard; i++)
+		if (run->witness[i].dev != run->source.dev)
+			stream_init(&s[n++], run, run->witness[i].dev);
+	int rc = n ? merge_streams(s, n, &u) : -EHOSTUNREACH;
+
+	if (rc == 0)
+		respond_merged(run, &u);
+	for (unsigned i = 0; i < n; i++) {
+		if (s[i].failed)
+			*ret_bad = s[i].dev;
+		stream_done(&s[i]);
+	}
+	rollup_done(&u);
+	return rc;
+}
+
+/* Goes on without a device whose rows could not be read; another is asked in its place. */
+waits static int replace_witness(struct listing_run *run, const struct ring_dev *bad)
+{
+	unsigned kept = 0;
+
+	if (run->source.dev == bad)
+		run->source.dev = NULL;
+	for (unsigned i = 0; i < run->heard; i++)
+		if (run->witness[i].dev != bad)
+			run->witness[kept++] = run->witness[i];
+	run->heard = kept;
+	run->wanted = kept + 1;
+	TASK_GROUP(more);
+	if (run->claimed < run->owners)
+		witness_start(run, &more);
+	return witnesses_hear(run, &more);
+}
+
+waits static int merge(struct listing_run *run)
+{
+	struct backend *b = proxy_request(run->req)->proxy->backend;
+	const struct ring_dev *bad;
+	int rc;
+
 	metric_add(&merged, 1);
 	headers_remove(&run->res->headers, S("X-Needletail-Links"));
 	body_close(run->res->body);
 	run->res->body = NULL;
-	take_query(run, &q);
-	rollup_init(&u, run->req->arena, run->target->kind, &q);
-	u.cluster = proxy_request(run->req)->proxy->cluster;
-	stream_init(&s[n++], run, run->source.dev);
-	for (unsigned i = 0; i < run->heard; i++)
-		if (run->witness[i].dev != run->source.dev)
-			stream_init(&s[n++], run, run->witness[i].dev);
-	int rc = merge_streams(s, n, &u);
-
-	if (rc == 0)
-		respond_merged(run, &u);
-	for (unsigned i = 0; i < n; i++)
-		stream_done(&s[i]);
-	rollup_done(&u);
-	return rc;
+	for (;;) {
+		bad = NULL;
+		rc = merge_known(run, &bad);
+		if (rc >= 0 || rc == -ECANCELED || !bad)
+			return rc;
+		node_failed(b, bad, rc, "reading rows");
+		rc = replace_witness(run, bad);
+		if (rc < 0)
+			return rc;
+	}
 }
 
 /* ---- the verdict ---- */

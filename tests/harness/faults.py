@@ -95,6 +95,8 @@ class _Connection:
         relay = self.relay
         if relay.fault == "hang":
             return True
+        while relay.fault == "clog":
+            time.sleep(0.02)
         if relay.fault == "slow" and way == "answer":
             time.sleep(relay.delay_s)
         if relay.fault in ("cut", "stall") and way == relay.way:
@@ -108,6 +110,7 @@ class _Connection:
                     return False
             return True
         sink.sendall(data)
+        relay.passed[way] += len(data)
         return True
 
 
@@ -119,6 +122,7 @@ class Relay:
     unreachable  connections are never completed
     reset        accepts and resets
     hang         accepts and swallows everything
+    clog         accepts and reads nothing more
     slow         each piece of an answer comes delay_s later
     cut, stall   resets, or goes silent, after so many bytes of each "request" or "answer"
     canned       answers with these bytes, whatever the request is
@@ -128,6 +132,7 @@ class Relay:
         self.port, self.to = port, to
         self.fault, self.way, self.after, self.delay_s = "pass", "answer", 0, 0.0
         self.answer, self.canned, self.hits = b"", 0, 0
+        self.passed = {"request": 0, "answer": 0}       # bytes, more or less
         self._listener, self._fillers, self._connections = None, [], []
         self._lock = threading.Lock()
         self._listen()
@@ -173,7 +178,7 @@ class Relay:
             self.way, self.after, self.delay_s, self.answer = way, after, delay_s, answer
             self.fault = fault
             self.hits = self.canned = 0
-            if fault in ("hang", "stall", "slow", "cut"):
+            if fault in ("hang", "clog", "stall", "slow", "cut"):
                 self._connections = connections
                 for c in connections:
                     c.sent = {"request": 0, "answer": 0}

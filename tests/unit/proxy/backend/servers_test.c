@@ -21,16 +21,24 @@ static void page_has(const char *line)
 
 static void counts(void **state)
 {
+	AUTO(arena) a = arena_new();
+	struct headers h;
+
 	(void)state;
-	server_answered(&one, 1500000);
-	server_answered(&one, 500000);
+	headers_init(&h, a);
+	server_answered(&two, 0, &h);
+	headers_add_ref(&h, S("X-Backend-Needletail"), S("1"));
+	assert_false(server_is_ours(&one));
+	server_answered(&one, 1500000, &h);
+	server_answered(&one, 500000, &h);
+	assert_true(server_is_ours(&one) && !server_is_ours(&two));
 	server_note(&one, SERVER_FAILED);
 	server_note(&two, SERVER_LATE);
 	server_note(&two, SERVER_HANDOFF);
 	page_has("needletail_proxy_server_answers_total{server=\"10.0.0.1:6200/sdb\"} 2\n");
 	page_has("needletail_proxy_server_seconds_total{server=\"10.0.0.1:6200/sdb\"} 2\n");
 	page_has("needletail_proxy_server_failures_total{server=\"10.0.0.1:6200/sdb\"} 1\n");
-	page_has("needletail_proxy_server_answers_total{server=\"10.0.0.1:6200/sdc\"} 0\n");
+	page_has("needletail_proxy_server_answers_total{server=\"10.0.0.1:6200/sdc\"} 1\n");
 	page_has("needletail_proxy_server_late_total{server=\"10.0.0.1:6200/sdc\"} 1\n");
 	page_has("needletail_proxy_server_handoffs_total{server=\"10.0.0.1:6200/sdc\"} 1\n");
 }
@@ -53,11 +61,12 @@ static void workers_share_them(void **state)
 static void too_many(void **state)
 {
 	struct ring_dev dev = one;
+	struct headers none = { 0 };
 
 	(void)state;
 	for (unsigned i = 0; i < 20000; i++) {
 		dev.port = i;
-		server_answered(&dev, 1);
+		server_answered(&dev, 1, &none);
 	}
 	page_has("needletail_proxy_server_answers_total{server=\"10.0.0.1:6200/sdb\"} 3\n");
 }
