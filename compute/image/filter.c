@@ -259,19 +259,30 @@ static const char *sort_member(struct str key)
 	return NULL;
 }
 
-int filter_compare(const struct image_filter *f, const json_t *a, const json_t *b)
+struct sort_item filter_sort_item(const struct image_filter *f, json_t *doc)
 {
-	for (unsigned i = 0; i < f->sorts; i++) {
-		const char *key = sort_member(f->sort[i].key);
-		int order = compare_values(json_object_get(a, key), json_object_get(b, key));
+	struct sort_item item = { .doc = doc };
 
+	for (unsigned i = 0; i < f->sorts; i++)
+		item.keys[i] = json_object_get(doc, sort_member(f->sort[i].key));
+	item.keys[f->sorts] = json_object_get(doc, "id");
+	return item;
+}
+
+int filter_compare(const struct image_filter *f, const struct sort_item *a,
+		   const struct sort_item *b)
+{
+	bool down = false;
+
+	for (unsigned i = 0; i <= f->sorts; i++) {
+		int order = compare_values(a->keys[i], b->keys[i]);
+
+		/* Ids go the way of what stands before them. */
+		down = i < f->sorts ? f->sort[i].descending : down;
 		if (order != 0)
-			return f->sort[i].descending ? -order : order;
+			return down ? -order : order;
 	}
-	bool down = f->sorts > 0 && f->sort[f->sorts - 1].descending;
-	int order = compare_values(json_object_get(a, "id"), json_object_get(b, "id"));
-
-	return down ? -order : order;
+	return 0;
 }
 
 /* ---- reading the query ---- */

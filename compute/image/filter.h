@@ -23,8 +23,15 @@ struct image_filter {
 must_check int filter_parse(struct api_call *c, struct image_filter *ret, struct fault *why);
 /* Whether the caller's listing has the image. */
 bool filter_matches(const struct image_filter *f, const struct caller *who, const json_t *doc);
-/* For sorting documents: <0, 0, >0. */
-int filter_compare(const struct image_filter *f, const json_t *a, const json_t *b);
+/* A document with what it is sorted by, looked up once. */
+struct sort_item {
+	json_t *doc;
+	const json_t *keys[SORT_KEYS_MAX + 1];  /* the last one in use is the id */
+};
+struct sort_item filter_sort_item(const struct image_filter *f, json_t *doc);
+/* <0, 0, >0. */
+int filter_compare(const struct image_filter *f, const struct sort_item *a,
+		   const struct sort_item *b);
 /* One value of a test against what it stands for: "in:a,b", "gt:5" and their kin. 0, or -EINVAL
  * when the operator or its value is not understood. */
 must_check int filter_test_text(struct arena *a, struct str test, struct str value, bool *ret);
