@@ -100,7 +100,8 @@ static bool good_rule(const json_t *rule)
 
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
 		known |= str_eq(method, str_from(methods[i]));
-	return known && json_str(rule, "service").n && path.n && path.p[0] == '/' &&
+	return known && json_str(rule, "service").n &&
+	       json_str(rule, "service").n <= ACCESS_PATH_MAX && path.n && path.p[0] == '/' &&
 	       path.n <= ACCESS_PATH_MAX;
 }
 

@@ -6,7 +6,7 @@
 #include "proxy/identity/store.h"
 #include "proxy/identity/v3.h"
 
-enum { SECRET_BYTES = 48 };
+enum { SECRET_BYTES = 48, DESCRIPTION_MAX = 4 * KIB };
 
 /* The roles asked for, each of which the caller must have; all of his when none are named. NULL:
  * not his. */
@@ -76,6 +76,8 @@ static bool good_request(struct ident_call *c, const json_t *given, struct str u
 	if (!json_is_object(given) || !name.n || name.n > 255 ||
 	    (secret && !json_is_string(secret) && !json_is_null(secret)))
 		ident_error(c, 400, "'name' is a required property");
+	else if (json_str(given, "description").n > DESCRIPTION_MAX)
+		ident_error(c, 400, "Invalid input for field 'description'.");
 	else if (!session_project(&c->session).p)
 		ident_error(c, 400, "An application credential needs a token of a project.");
 	else if (records_named(c->id->records, RECORD_CREDENTIAL, user, name))
@@ -93,7 +95,9 @@ waits static void create(struct ident_call *c, struct str user)
 	json_t *roles, *until;
 	struct arena *a = c->req->arena;
 
-	if (!body || !good_request(c, given, user))
+	if (!body || !good_request(c, given, user) ||
+	    !ident_may_own_more(c, RECORD_CREDENTIAL) ||
+	    !ident_may_own_more(c, RECORD_ACCESS_RULE))
 		return;
 	if (expiry(given, &until) < 0) {
 		ident_error(c, 400, "Invalid input for field 'expires_at'.");

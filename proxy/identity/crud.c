@@ -115,6 +115,17 @@ static struct str own_domain(const struct ident_call *c)
 	return json_str(records_get(c->id->records, RECORD_USER, c->session.user), "domain_id");
 }
 
+/* Ids are names of objects, and parts of paths. */
+static bool good_id(struct str id)
+{
+	enum { ID_MAX = 255 };
+
+	for (size_t i = 0; i < id.n; i++)
+		if ((unsigned char)id.p[i] < ' ' || id.p[i] == '/')
+			return false;
+	return id.n > 0 && id.n <= ID_MAX && str_is_utf8(id);
+}
+
 static bool complete_project(struct ident_call *c, json_t *doc)
 {
 	set_default(doc, "parent_id", json_str(doc, "domain_id"));
@@ -153,6 +164,10 @@ static bool complete(struct ident_call *c, const struct resource *r, json_t *doc
 			region = json_str(doc, "region");
 		json_object_set_new(doc, "region_id", json_of(region));
 		json_object_set_new(doc, "region", json_of(region));
+		if (region.n && !good_id(region)) {
+			ident_error(c, 400, "Invalid input for field 'region'.");
+			return false;
+		}
 		return refers(c, doc, "service_id", RECORD_SERVICE, "service");
 	}
 	if (r->kind == RECORD_SECRET) {
@@ -273,6 +288,12 @@ waits static void create(struct ident_call *c, const struct resource *r, struct 
 		ident_error(c, 400, "An EC2 credential needs a blob with access and secret.");
 		return;
 	}
+	if (!good_id(key)) {
+		ident_error(c, 400, "Invalid input for field 'id'.");
+		return;
+	}
+	if (r->kind == RECORD_SECRET && !c->admin && !ident_may_own_more(c, r->kind))
+		return;
 	json_object_set_new(doc, "id", json_of(key));
 	if (!complete(c, r, doc) || !name_is_free(c, r, doc) ||
 	    (r->kind == RECORD_PROJECT && !ident_project_fits(c, doc, NULL)))

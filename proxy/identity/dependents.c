@@ -1,4 +1,5 @@
-/* What goes with a record that is deleted: a user's roles, a domain's users and so on. */
+/* What goes with a record that is deleted: a user's roles, a domain's users and so on; and how many
+ * a user may have. */
 #include "proxy/identity/store.h"
 #include "proxy/identity/v3.h"
 
@@ -87,4 +88,20 @@ int ident_delete_dependents(struct ident_call *c, enum record_kind on, struct st
 		}
 	}
 	return rc;
+}
+
+bool ident_may_own_more(struct ident_call *c, enum record_kind kind)
+{
+	const char *owner = kind == RECORD_TRUST ? "trustor_user_id" : "user_id";
+	AUTO(json_text) all = records_all(c->id->records, kind);
+	size_t i, n = 0;
+	json_t *doc;
+
+	json_array_foreach(all, i, doc)
+		n += str_eq(json_str(doc, owner), c->session.user);
+	if (n < IDENTITY_OWN_MAX)
+		return true;
+	ident_error(c, 403, "You have reached the limit of %d %s.", IDENTITY_OWN_MAX,
+		    record_plurals[kind]);
+	return false;
 }

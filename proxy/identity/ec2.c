@@ -47,6 +47,8 @@ waits static void create(struct ident_call *c, struct str user)
 		ident_error(c, 403, "The user has no role on this project.");
 		return;
 	}
+	if (!ident_may_own_more(c, RECORD_SECRET))
+		return;
 	AUTO(json_text) blob = json_pack("{s:o, s:o, s:n}", "access", json_of(identity_new_id(a)),
 					 "secret", json_of(identity_new_id(a)), "trust_id");
 	AUTO(json_text) doc = json_pack("{s:s, s:o, s:o, s:o}", "type", "ec2", "user_id",

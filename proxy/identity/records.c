@@ -161,6 +161,8 @@ static void change_lists(struct records *r, enum record_kind kind, const json_t 
 		change(r, "children", json_str(doc, "parent_id"), S(""), id);
 	} else if (kind == RECORD_ENDPOINT_LINK) {
 		change(r, "endpoint_links", project, S(""), id);
+	} else if (kind == RECORD_REVOCATION) {
+		change(r, "revocations", json_str(doc, "user_id"), S(""), id);
 	} else if (kind == RECORD_LIMIT) {
 		change(r, "limits", project.n ? project : json_str(doc, "domain_id"), S(""), id);
 	} else if (kind == RECORD_MEMBERSHIP) {
@@ -358,6 +360,11 @@ const json_t *records_children(const struct records *r, struct str project)
 const json_t *records_endpoint_links(const struct records *r, struct str project)
 {
 	return list_get(r, "endpoint_links", project, S(""));
+}
+
+const json_t *records_revocations(const struct records *r, struct str user)
+{
+	return list_get(r, "revocations", user, S(""));
 }
 
 const json_t *records_limits(const struct records *r, struct str owner)

@@ -53,6 +53,8 @@ const json_t *records_children(const struct records *r, struct str project);
 /* Ids of a project's RECORD_ENDPOINT_LINKs, and of its (or a domain's) RECORD_LIMITs. */
 const json_t *records_endpoint_links(const struct records *r, struct str project);
 const json_t *records_limits(const struct records *r, struct str owner);
+/* Ids of the RECORD_REVOCATIONs of a user's tokens. */
+const json_t *records_revocations(const struct records *r, struct str user);
 /* Ids of the roles that a role implies directly. */
 const json_t *records_implied(const struct records *r, struct str role);
 /* Ids of the groups of a user, of the users of a group, and of a user's application credentials. */

@@ -62,11 +62,13 @@ struct job {
 	struct identity *id;
 	struct arena *arena;
 	struct request *root;
+	int64_t delete_at;              /* of the object that is PUT, unix seconds; 0: it stays */
 };
 
 static void job_begin(struct identity *id, struct job *j)
 {
 	j->id = id;
+	j->delete_at = 0;
 	j->arena = arena_new();
 	struct request *root = arena_zalloc(j->arena, sizeof *root);
 
@@ -112,6 +114,8 @@ waits static int ask(struct job *j, enum http_method m, struct str container, st
 		sub->body = body_bytes(j->arena, content);
 		headers_setf(&sub->headers, S("Content-Length"), "%zu", content.n);
 		headers_set(&sub->headers, S("Content-Type"), S("application/json"));
+		if (j->delete_at)
+			headers_setf(&sub->headers, S("X-Delete-At"), "%" PRId64, j->delete_at);
 	}
 	headers_set(&sub->headers, S("X-Newest"), S("true"));
 	proxy_request(sub)->newest = true;
@@ -414,7 +418,13 @@ static void find_expired(json_t *list, int64_t now, json_t *names)
 			json_array_append(names, json_object_get(doc, "id"));
 }
 
-/* Revocations of tokens that have expired anyway. */
+/* How long a revocation is kept after its token has expired: so long may services go on with it. */
+static int64_t kept_for_s(void)
+{
+	return 60 + (int64_t)(identity_conf.allow_expired_window / 1000);
+}
+
+/* Revocations of tokens that have expired anyway. In the store they are objects that expire. */
 static void drop_expired(struct identity *id)
 {
 	AUTO(json_text) list = records_all(id->records, RECORD_REVOCATION);
@@ -422,9 +432,7 @@ static void drop_expired(struct identity *id)
 	json_t *v;
 	size_t i;
 
-	find_expired(list,
-		     clock_wall_s() - 60 - (int64_t)(identity_conf.allow_expired_window / 1000),
-		     names);
+	find_expired(list, clock_wall_s() - kept_for_s(), names);
 	json_array_foreach(names, i, v)
 		records_put(id->records, RECORD_REVOCATION, str_from(json_string_value(v)), NULL);
 }
@@ -486,7 +494,11 @@ int store_write(struct identity *id, enum record_kind kind, struct str key, json
 	if (!doc && records_base(id->records, kind, key))
 		doc = json_pack("{s:b, s:o}", "_deleted", 1, "id", json_of(key));
 	if (doc) {
+		if (kind == RECORD_REVOCATION)
+			j.delete_at = kept_for_s() +
+				      json_integer_value(json_object_get(doc, "expires"));
 		rc = put(&j, RECORDS, name, json_text_of(j.arena, doc));
+		j.delete_at = 0;
 	} else {
 		int status = ask_text(&j, HTTP_DELETE, RECORDS, name, STR_NONE, STR_NONE, NULL,
 				      NULL);

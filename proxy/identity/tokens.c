@@ -1,6 +1,7 @@
 /* /v3/auth/tokens: logging in, checking and revoking; /v3/auth/catalog, projects, domains. */
 #include "lib/base/clock.h"
 #include "proxy/identity/store.h"
+#include "proxy/identity/v3.h"
 
 json_t *ident_reference(const struct ident_call *c, enum record_kind kind, struct str id)
 {
@@ -184,12 +185,30 @@ static bool subject(struct ident_call *c, struct session *ret)
 	return true;
 }
 
+/* Whoever revokes that many tokens loses all that he has: one mark on the user stands for them. */
+waits static int revoke_all(struct ident_call *c, struct str user)
+{
+	json_t *doc = json_copy(records_get(c->id->records, RECORD_USER, user));
+
+	if (!doc)
+		return 0;
+	json_object_del(doc, "_key");
+	json_object_set_new(doc, "_tokens_after_us", json_integer(clock_wall_us()));
+	return store_write(c->id, RECORD_USER, user, doc);
+}
+
 void ident_revoke(struct ident_call *c, const struct session *s)
 {
-	json_t *doc = json_pack("{s:o, s:I}", "id", json_of(s->audit), "expires",
-				(json_int_t)s->expires);
+	const json_t *known = records_revocations(c->id->records, s->user);
+	int rc;
 
-	if (store_write(c->id, RECORD_REVOCATION, s->audit, doc) < 0)
+	if (json_array_size(known) >= IDENTITY_OWN_MAX)
+		rc = revoke_all(c, s->user);
+	else
+		rc = store_write(c->id, RECORD_REVOCATION, s->audit,
+				 json_pack("{s:o, s:I, s:o}", "id", json_of(s->audit), "expires",
+					   (json_int_t)s->expires, "user_id", json_of(s->user)));
+	if (rc < 0)
 		ident_error(c, 503, "The token could not be revoked now.");
 	else
 		ident_no_content(c);

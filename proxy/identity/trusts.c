@@ -117,7 +117,7 @@ waits static void create(struct ident_call *c)
 	struct str id = identity_new_id(c->req->arena);
 	json_t *until, *roles;
 
-	if (!body || !good_request(c, given))
+	if (!body || !good_request(c, given) || !ident_may_own_more(c, RECORD_TRUST))
 		return;
 	if (expiry(given, &until) < 0) {
 		ident_error(c, 400, "Invalid input for field 'expires_at'.");

@@ -29,6 +29,11 @@ bool ident_tags_are_good(const json_t *tags);
 
 /* ---- crud.c, dependents.c ---- */
 
+/* Every proxy has all records in memory, so what users make themselves has a limit: whether the
+ * caller has not reached it with this kind; else 403 was answered. */
+enum { IDENTITY_OWN_MAX = 1000 };
+bool ident_may_own_more(struct ident_call *c, enum record_kind kind);
+
 /* Answers for a kind's collection, or with a key for one of its records. */
 waits void ident_crud_of(struct ident_call *c, const struct resource *r, struct str key);
 /* Deletes what goes with a record: 0, or a negative errno. */

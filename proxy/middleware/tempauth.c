@@ -131,9 +131,9 @@ waits static struct str groups_of_token(struct middleware *mw, struct request *r
 	int rc = token_open(req->arena, token_keys_get(mw->proxy), token_prefix(req->arena),
 			    TOKEN_KIND, text, 0, &token);
 
-	if (rc < 0 || token.expires - life_s() < identity_v1_since(req->arena, token.subject))
+	if (rc < 0 || token.expires - life_s() < identity_v1_since(req->arena, token.rest))
 		return STR_NONE;
-	const struct user *user = users_find(table, token.subject);
+	const struct user *user = users_find(table, token.rest);
 
 	return user ? groups_of(req->arena, user) : STR_NONE;
 }
@@ -166,7 +166,8 @@ static void give_token(struct middleware *mw, struct request *req, struct respon
 		       const struct user *user, int64_t since)
 {
 	int64_t now = clock_wall_s(), issued = now - now % ISSUE_STEP_S, life = life_s();
-	struct token token = { .subject = user->id };
+	/* The name stands last: whatever is in it, it cannot be taken for another. */
+	struct token token = { .subject = S("v1"), .rest = user->id };
 
 	/* A short life is not cut shorter by the step; and who had to log in again gets another
 	 * token than before. */

@@ -155,6 +155,18 @@ def test_conflicts_and_nonsense(admin, member):
     admin("POST", "/users", {"user": {"name": "u", "domain_id": "none"}}, 404)
 
 
+def test_ids_of_regions(admin):
+    for bad in ("a%2Fb", "x" * 256, "%00", "a%0Ab", "%FF", "%2E%2E%2Fx"):
+        res = admin("PUT", "/regions/" + bad, {"region": {}})
+        assert res["error"]["code"] == 400, bad
+    for good in ("a%20b", "r%C3%A4gion", "%2E%2E"):
+        assert admin("PUT", "/regions/" + good, {"region": {}}, 201)["region"]
+        admin("DELETE", "/regions/" + good, want=204)
+    service = admin("GET", "/services", want=200)["services"][0]["id"]
+    admin("POST", "/endpoints", {"endpoint": {
+        "service_id": service, "interface": "public", "url": "http://x", "region": "a/b"}}, 400)
+
+
 def test_hidden_account(anonymous, admin):
     for token in (None, admin.token):
         for path in ("/v1/.identity", "/v1/.identity/records"):
