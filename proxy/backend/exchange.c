@@ -56,7 +56,8 @@ static void own_headers(const struct headers *h, const struct node *node, struct
 
 	*ret = (struct headers){ .arena = h->arena, .n = h->n, .cap = h->n + 2 };
 	ret->v = arena_alloc(h->arena, ret->cap * sizeof *ret->v);
-	memcpy(ret->v, h->v, h->n * sizeof *h->v);
+	if (h->n)
+		memcpy(ret->v, h->v, h->n * sizeof *h->v);
 	if (dev->ring_version >= 0)
 		headers_addf(ret, S(RING_VERSION_HEADER), "%" PRId64, dev->ring_version);
 	if (changes && server_is_ours(dev))
