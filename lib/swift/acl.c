@@ -24,7 +24,8 @@ static int clean_referrer(struct buf *to, struct str raw, struct str host, bool 
 		return fault_set(why, -EINVAL,
 				 "No host/domain value after referrer designation in ACL: '%.*s'",
 				 STR(raw));
-	buf_addf(to, ".r:%s%.*s", negate ? "-" : "", STR(host));
+	buf_add_str(to, negate ? S(".r:-") : S(".r:"));
+	buf_add_str(to, host);
 	return 0;
 }
 

@@ -21,12 +21,20 @@ static bool next_param(struct str *rest, struct str *ret_key, struct str *ret_va
 struct str symlink_etag_plain(struct arena *a, struct str override)
 {
 	struct str rest = override, key, value, plain = str_trim(str_cut(&rest, ';'));
+	/* Of each parameter at most "; " and "=" are added. */
+	CLEANUP(buf_done) struct buf b = BUF(4 * override.n + 16);
 
-	while (next_param(&rest, &key, &value))
-		if (key.n && !str_starts(key, MARK))
-			plain = arena_printf(a, "%.*s; %.*s=%.*s", STR(plain), STR(key),
-					     STR(value));
-	return plain;
+	buf_add_str(&b, plain);
+	while (next_param(&rest, &key, &value)) {
+		if (key.n == 0 || str_starts(key, MARK))
+			continue;
+		buf_add_lit(&b, "; ");
+		buf_add_str(&b, key);
+		buf_add_char(&b, '=');
+		buf_add_str(&b, value);
+	}
+	assert(!buf_failed(&b));
+	return arena_str(a, buf_str(&b));
 }
 
 /* A parameter that storage servers did not take out because the ETag was long. */

