@@ -99,9 +99,9 @@ bool ident_may_own_more(struct ident_call *c, enum record_kind kind)
 
 	json_array_foreach(all, i, doc)
 		n += str_eq(json_str(doc, owner), c->session.user);
-	if (n < IDENTITY_OWN_MAX)
+	if (n < (size_t)identity_conf.limit_per_user)
 		return true;
-	ident_error(c, 403, "You have reached the limit of %d %s.", IDENTITY_OWN_MAX,
-		    record_plurals[kind]);
+	ident_error(c, 403, "You have reached the limit of %" PRId64 " %s.",
+		    identity_conf.limit_per_user, record_plurals[kind]);
 	return false;
 }

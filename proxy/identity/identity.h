@@ -6,7 +6,7 @@
 #include "proxy/middleware/middleware.h"
 
 struct identity_conf {
-	int64_t bind_port;
+	int64_t bind_port, limit_per_user;
 	const char *region, *object_store_url, *identity_url, *image_url, *compute_url;
 	struct conf_list reseller_prefix, operator_roles;
 	const char *reseller_admin_role;

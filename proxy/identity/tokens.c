@@ -202,7 +202,7 @@ void ident_revoke(struct ident_call *c, const struct session *s)
 	const json_t *known = records_revocations(c->id->records, s->user);
 	int rc;
 
-	if (json_array_size(known) >= IDENTITY_OWN_MAX)
+	if (json_array_size(known) >= (size_t)identity_conf.limit_per_user)
 		rc = revoke_all(c, s->user);
 	else
 		rc = store_write(c->id, RECORD_REVOCATION, s->audit,

@@ -31,7 +31,6 @@ bool ident_tags_are_good(const json_t *tags);
 
 /* Every proxy has all records in memory, so what users make themselves has a limit: whether the
  * caller has not reached it with this kind; else 403 was answered. */
-enum { IDENTITY_OWN_MAX = 1000 };
 bool ident_may_own_more(struct ident_call *c, enum record_kind kind);
 
 /* Answers for a kind's collection, or with a key for one of its records. */

@@ -182,6 +182,41 @@ def test_expired_tokens(cluster, ports, admin, member):
     admin("DELETE", "/users/" + service["id"])
 
 
+def test_users_have_limits(cluster, ports, admin, member):
+    with SecondProxy(cluster, ports.first + 11, more="[keystone]\nlimit_per_user = 3\n",
+                     name="limited") as proxy:
+        client = proxy.client()
+        within(lambda: client.get("/v3/projects/" + member[0]["id"], token=admin.token).status
+               == 200, 30)
+        token, last = token_of(client, member), token_of(client, member)
+        user = "/v3/users/" + member[1]["id"]
+        trust = {"trust": {"trustor_user_id": member[1]["id"], "trustee_user_id": member[1]["id"],
+                           "project_id": member[0]["id"], "impersonation": True,
+                           "roles": [{"id": member[2]}]}}
+        for path, make in (
+                ("/v3/OS-TRUST/trusts", lambda: trust),
+                (user + "/credentials/OS-EC2", lambda: {"tenant_id": member[0]["id"]}),
+                (user + "/application_credentials", lambda: {
+                    "application_credential": {"name": uuid.uuid4().hex}})):
+            client.close()
+            found = []
+            for _ in range(4):
+                found.append(post(client, path, make(), token=token).status)
+                client.close()
+            assert found == [201, 201, 201, 403], path
+        assert post(client, "/v3/credentials", {"credential": {"type": "x", "blob": "y"}},
+                    token=token).status == 403
+        for n in range(4):
+            assert client.get("/v3/auth/projects", token=last).status == 200
+            client.close()
+            more = token_of(client, member) if n < 3 else token
+            assert client.delete("/v3/auth/tokens", token=token,
+                                 headers={"X-Subject-Token": more}).status == 204
+        client.close()
+        assert client.get("/v3/auth/projects", token=last).status == 401
+        client.close()
+
+
 def v1_status(proxy, user, key):
     client = proxy.client()
     try:
