@@ -37,8 +37,8 @@ static const struct conf_option options[] = {
 		  "roles admin and ResellerAdmin."),
 	OPT_INT(T, limit_per_user, "1000", 1, 1000000,
 		"How many application credentials, access rules, trusts and credentials a user may "
-		"make, of each; and revoked tokens that have not expired, beyond which he loses all "
-		"his tokens. Every worker has them in memory."),
+		"make, of each; and revoked tokens that have not expired, beyond which he loses "
+		"all his tokens. Every worker has them in memory."),
 	OPT_DURATION(T, allow_expired_window, "48h", 0, 365LL * 24 * 3600 * 1000,
 		     "How long after its end a token can still be validated by a service that asks "
 		     "with allow_expired (a long job that began with it)."),
