@@ -98,6 +98,8 @@ waits static void beating_close(struct body *body)
 	}
 	buf_done(&b->result);
 	buf_done(&b->said);
+	if (b->h.done)
+		b->h.done(b->h.arg);
 }
 
 struct body *heartbeat_body(struct arena *a, const struct heartbeat *h)

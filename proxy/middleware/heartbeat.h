@@ -8,6 +8,9 @@ struct heartbeat {
 	 * the client goes away it is cancelled. */
 	void (*work)(void *arg, struct buf *result);
 	void *arg;
+	/* Lets go of what arg has, when the body is closed, also if no work was done; may
+	 * be NULL. */
+	void (*done)(void *arg);
 	size_t result_max; /* bytes; more than that breaks the connection off */
 	uint64_t every_ms;
 	/* The first beat, the later ones, and what stands between beats and result if there were

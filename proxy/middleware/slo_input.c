@@ -1,18 +1,19 @@
-/* A client's manifest: every check that Swift makes before it asks for the segments, with its
- * texts. */
+/* A client's manifest, entry by entry as it comes in: every check that Swift makes before it asks
+ * for the segments, with its texts. */
 #include "lib/base/encode.h"
 #include "lib/swift/range.h"
 #include "proxy/middleware/segments.h"
 #include "proxy/middleware/slo_json.h"
 #include "proxy/middleware/slo_manifest.h"
 
-enum { NESTING_MAX = 32, OBJECTS_MAX = 100000, COMMAS_MAX = 800000, ERRORS_MAX = 16 * MIB };
+enum { NESTING_MAX = 32, OBJECTS_MAX = 100000, COMMAS_MAX = 800000, ERRORS_MAX = 16 * MIB,
+       TEXT_MAX = 65 * MIB };
 
+/* An entry that is looked at. */
 struct input_run {
+	struct slo_inputs *in;
 	struct arena *arena;
-	struct str self;
-	struct buf errors;
-	unsigned index, count;
+	unsigned index;
 };
 
 /* What would cost much more memory than its text, or stack: deep nesting, and very many small
@@ -53,11 +54,11 @@ printf_like(2, 3) static int bad(struct input_run *r, const char *fmt, ...)
 {
 	va_list ap;
 
-	buf_addf(&r->errors, "Index %u: ", r->index);
+	buf_addf(&r->in->errors, "Index %u: ", r->index);
 	va_start(ap, fmt);
-	buf_addfv(&r->errors, fmt, ap);
+	buf_addfv(&r->in->errors, fmt, ap);
 	va_end(ap);
-	buf_add_char(&r->errors, '\n');
+	buf_add_char(&r->in->errors, '\n');
 	return -EINVAL;
 }
 
@@ -98,7 +99,7 @@ static int check_keys(struct input_run *r, json_t *item, bool data)
 }
 
 /* Python's int(): numbers, and strings of digits with blanks around. */
-static int read_size(const json_t *v, struct slo_input *in, bool *ret_negative)
+static int read_size(const json_t *v, struct slo_entry *e, bool *ret_negative)
 {
 	int64_t n;
 
@@ -111,9 +112,9 @@ static int read_size(const json_t *v, struct slo_input *in, bool *ret_negative)
 		n = (int64_t)json_real_value(v);
 	else if (!json_is_string(v) || str_to_i64(str_trim(slo_json_str(v)), &n) < 0)
 		return -EINVAL;
-	in->sized = true;
+	e->sized = true;
 	*ret_negative = n < 0;
-	in->size_bytes = n < 0 ? 0 : (uint64_t)n;
+	e->size = n < 0 ? 0 : (uint64_t)n;
 	return 0;
 }
 
@@ -124,7 +125,7 @@ static bool is_false(const json_t *v)
 	       (json_is_integer(v) && json_integer_value(v) == 0);
 }
 
-static int read_range(struct input_run *r, const json_t *v, struct slo_input *in)
+static int read_range(struct input_run *r, const json_t *v, struct slo_entry *e)
 {
 	struct range found[RANGES_MAX];
 	struct str text = slo_json_str(v);
@@ -133,12 +134,12 @@ static int read_range(struct input_run *r, const json_t *v, struct slo_input *in
 		return 0;
 	if (json_is_integer(v))
 		text = arena_printf(r->arena, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-	in->range = arena_printf(r->arena, "bytes=%.*s", STR(text));
-	if (!text.p || !range_header_valid(in->range))
+	e->range = arena_printf(r->arena, "bytes=%.*s", STR(text));
+	if (!text.p || !range_header_valid(e->range))
 		return bad(r, "invalid range");
-	if (str_chr(in->range, ',') >= 0)
+	if (str_chr(e->range, ',') >= 0)
 		return bad(r, "multiple ranges (only one allowed)");
-	if (in->sized && ranges_parse(in->range, in->size_bytes, found) != 1)
+	if (e->sized && ranges_parse(e->range, e->size, found) != 1)
 		return bad(r, "unsatisfiable range");
 	return 0;
 }
@@ -152,7 +153,7 @@ static bool is_object_path(struct str path)
 	return str_chr(path, '/') >= 0;
 }
 
-static int read_path(struct input_run *r, json_t *item, struct slo_input *in)
+static int read_path(struct input_run *r, json_t *item, struct slo_entry *e)
 {
 	const json_t *path = json_object_get(item, "path"), *etag = json_object_get(item, "etag");
 	const json_t *size = json_object_get(item, "size_bytes");
@@ -163,20 +164,19 @@ static int read_path(struct input_run *r, json_t *item, struct slo_input *in)
 		return bad(r, "\"path\" must be a string");
 	if (etag && !json_is_null(etag) && !json_is_string(etag))
 		return bad(r, "\"etag\" must be a string or null (if provided)");
-	in->path = arena_str(r->arena, slo_json_str(path));
-	if (slo_json_str(etag).p)
-		in->etag = arena_str(r->arena, slo_json_str(etag));
-	if (!is_object_path(in->path))
+	e->path = slo_json_str(path);
+	e->etag = slo_json_str(etag);
+	if (!is_object_path(e->path))
 		return bad(r, "path does not refer to an object. Path must be of the form "
 			      "/container/object.");
-	if (size && !json_is_null(size) && read_size(size, in, &negative) < 0)
+	if (size && !json_is_null(size) && read_size(size, e, &negative) < 0)
 		return bad(r, "invalid size_bytes");
-	if (in->sized && (negative || in->size_bytes < 1) && r->index + 1 != r->count)
+	if (e->sized && (negative || e->size < 1) && !r->in->last)
 		return bad(r, "too small; each segment must be at least 1 byte.");
-	if (segment_path_split(in->path, &container, &object) &&
-	    str_eq(r->self, arena_printf(r->arena, "%.*s/%.*s", STR(container), STR(object))))
+	if (segment_path_split(e->path, &container, &object) &&
+	    str_eq(r->in->self, arena_printf(r->arena, "%.*s/%.*s", STR(container), STR(object))))
 		return bad(r, "manifest must not include itself as a segment");
-	return read_range(r, json_object_get(item, "range"), in);
+	return read_range(r, json_object_get(item, "range"), e);
 }
 
 /* As strict_b64decode: the standard alphabet, and at least the padding that is due. */
@@ -196,7 +196,7 @@ static bool is_base64(struct str s)
 	return core.n % 4 != 1 && s.n - core.n >= due[core.n % 4];
 }
 
-static int read_data(struct input_run *r, json_t *item, struct slo_input *in)
+static int read_data(struct input_run *r, json_t *item, struct slo_entry *e)
 {
 	struct str text = slo_json_str(json_object_get(item, "data"));
 
@@ -212,11 +212,11 @@ static int read_data(struct input_run *r, json_t *item, struct slo_input *in)
 		return bad(r, "data must be valid base64");
 	if (raw.n == 0)
 		return bad(r, "too small; each segment must be at least 1 byte.");
-	in->data = arena_str(r->arena, buf_str(&raw));
+	e->data = arena_str(r->arena, buf_str(&raw));
 	return 0;
 }
 
-static int read_input(struct input_run *r, json_t *item, struct slo_input *in)
+static int read_input(struct input_run *r, json_t *item, struct slo_entry *e)
 {
 	bool data = json_object_get(item, "data") != NULL,
 	     path = json_object_get(item, "path") != NULL;
@@ -227,50 +227,164 @@ static int read_input(struct input_run *r, json_t *item, struct slo_input *in)
 		return bad(r, "expected keys to include one of 'data' or 'path'");
 	if (check_keys(r, item, data) < 0)
 		return -EINVAL;
-	return data ? read_data(r, item, in) : read_path(r, item, in);
+	return data ? read_data(r, item, e) : read_path(r, item, e);
 }
 
-static int refuse(struct input_run *r, struct str *ret_errors)
+/* ---- the text ---- */
+
+void slo_inputs_init(struct slo_inputs *in, struct str self, uint64_t objects_max)
 {
-	if (!r->errors.n)
-		return 0;
-	*ret_errors = arena_str(r->arena, buf_str(&r->errors));
-	return -EINVAL;
+	*in = (struct slo_inputs){ .self = self,
+				   .objects_max = objects_max,
+				   .text = BUF(TEXT_MAX),
+				   .errors = BUF(ERRORS_MAX) };
+	slo_pack_init(&in->pack);
 }
 
-int slo_inputs_parse(struct arena *a, struct str json, struct str self, struct slo_inputs *ret,
-		     struct str *ret_errors)
+void slo_inputs_done(struct slo_inputs *in)
 {
-	AUTO(slo_json) root = slo_json_load(json);
-	struct slo_inputs in = { 0 };
-	unsigned data = 0;
+	slo_pack_done(&in->pack);
+	buf_done(&in->text);
+	buf_done(&in->errors);
+}
 
-	if (!root || !json_is_array(root) || json_array_size(root) > UINT_MAX - 1) {
-		*ret_errors = root ? S("Manifest must be a list.\n")
-				   : S("Manifest must be valid JSON.\n");
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool is_all_blank(struct str s)
+{
+	while (s.n && is_blank(s.p[0]))
+		s = str_skip(s, 1);
+	return s.n == 0;
+}
+
+static void take_item(struct slo_inputs *in, json_t *item)
+{
+	AUTO(arena) a = arena_new();
+	struct input_run run = { .in = in, .arena = a, .index = in->n++ };
+	struct slo_entry e = { 0 };
+	int rc = read_input(&run, item, &e);
+
+	in->data += json_object_get(item, "data") != NULL;
+	in->objects += e.path.p != NULL;
+	if (in->errors.n || in->objects > in->objects_max)
+		slo_pack_done(&in->pack);
+	else if (rc == 0)
+		slo_pack_add(&in->pack, &e);
+}
+
+/* An entry is complete. */
+static void take_text(struct slo_inputs *in, struct str text)
+{
+	json_error_t error;
+
+	if (in->text.n) {
+		buf_add_str(&in->text, text);
+		text = buf_str(&in->text);
+	}
+	if (!(in->last && in->n == 0 && is_all_blank(text))) {
+		AUTO(slo_json) item = json_loadb(text.p, text.n, JSON_DECODE_ANY | JSON_ALLOW_NUL,
+						 &error);
+		if (item)
+			take_item(in, item);
+		else
+			in->state = SLO_INPUT_BAD;
+	}
+	buf_done(&in->text);
+	in->text = BUF(TEXT_MAX);
+}
+
+/* A byte of the list, in or between its entries; whether it ends one. What would cost much more
+ * memory than its text, or stack, is bad: deep nesting, and very many small things. */
+static bool ends_entry(struct slo_inputs *in, char c)
+{
+	bool bad = false;
+
+	if (in->escaped) {
+		in->escaped = false;
+	} else if (in->quoted) {
+		in->escaped = c == '\\';
+		in->quoted = c != '"';
+	} else if (c == '"') {
+		in->quoted = true;
+	} else if (c == '[' || c == '{') {
+		bad = ++in->depth > NESTING_MAX || (c == '{' && ++in->braces > OBJECTS_MAX);
+	} else if (c == ',') {
+		bad = ++in->commas > COMMAS_MAX;
+		if (!bad && in->depth == 1)
+			return true;
+	} else if (c == ']' || c == '}') {
+		in->last = --in->depth == 0;
+		bad = in->last && c == '}';
+		if (in->last && !bad)
+			return true;
+	}
+	if (bad)
+		in->state = SLO_INPUT_BAD;
+	return false;
+}
+
+/* Bytes from the list's begin: how many of them are the list's. */
+static size_t feed_list(struct slo_inputs *in, struct str bytes)
+{
+	size_t from = 0, i = 0;
+
+	while (in->state == SLO_INPUT_LIST && !in->last && i < bytes.n) {
+		if (!ends_entry(in, bytes.p[i++]))
+			continue;
+		take_text(in, str_head(str_skip(bytes, from), i - 1 - from));
+		from = i;
+	}
+	if (in->state != SLO_INPUT_LIST)
+		return bytes.n;
+	if (in->last)
+		in->state = SLO_INPUT_AFTER;
+	else
+		buf_add_str(&in->text, str_skip(bytes, from));
+	if (buf_failed(&in->text))
+		in->state = SLO_INPUT_BAD;
+	return i;
+}
+
+void slo_inputs_feed(struct slo_inputs *in, struct str bytes)
+{
+	while (in->state == SLO_INPUT_BEFORE && bytes.n) {
+		if (bytes.p[0] == '[') {
+			in->state = SLO_INPUT_LIST;
+			in->depth = 1;
+		} else if (!is_blank(bytes.p[0])) {
+			in->state = SLO_INPUT_OTHER;
+			break;
+		}
+		bytes = str_skip(bytes, 1);
+	}
+	if (in->state == SLO_INPUT_LIST)
+		bytes = str_skip(bytes, feed_list(in, bytes));
+	if (in->state == SLO_INPUT_AFTER && !is_all_blank(bytes))
+		in->state = SLO_INPUT_BAD;
+	if (in->state == SLO_INPUT_OTHER)
+		buf_add_str(&in->text, bytes);
+}
+
+int slo_inputs_end(struct slo_inputs *in, struct arena *a, struct str *ret_errors)
+{
+	AUTO(slo_json) other =
+		in->state == SLO_INPUT_OTHER ? slo_json_load(buf_str(&in->text)) : NULL;
+
+	if (in->state != SLO_INPUT_AFTER) {
+		*ret_errors = other ? S("Manifest must be a list.\n")
+				    : S("Manifest must be valid JSON.\n");
 		return -EBADMSG;
 	}
-	in.n = (unsigned)json_array_size(root);
-	in.v = arena_zalloc(a, (in.n + 1) * sizeof *in.v);
-	struct input_run run = {
-		.arena = a, .self = self, .errors = BUF(ERRORS_MAX), .count = in.n
-	};
-
-	for (unsigned i = 0; i < in.n; i++) {
-		run.index = i;
-		data += json_object_get(json_array_get(root, i), "data") != NULL;
-		(void)!read_input(&run, json_array_get(root, i), &in.v[i]);
-		in.objects += in.v[i].path.p != NULL;
-	}
-	if (in.n && data == in.n)
-		buf_add_lit(&run.errors,
+	if (in->n && in->data == in->n)
+		buf_add_lit(&in->errors,
 			    "Inline data segments require at least one object-backed segment.");
-	if (in.n && data == in.n)
-		buf_add_char(&run.errors, '\n');
-	int rc = refuse(&run, ret_errors);
-
-	buf_done(&run.errors);
-	if (rc == 0)
-		*ret = in;
-	return rc;
+	if (in->n && in->data == in->n)
+		buf_add_char(&in->errors, '\n');
+	if (!in->errors.n)
+		return 0;
+	*ret_errors = arena_str(a, buf_str(&in->errors));
+	return -EINVAL;
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "proxy/middleware/slo_pack.h"
 
 /* Manifests that contain manifests, at most so deep. */
 enum { SLO_DEPTH_MAX = 10 };
@@ -82,21 +83,25 @@ void slo_sum_etag(struct slo_sum *sum, char *text);
 
 /* ---- what a client sends ---- */
 
-struct slo_input {
-	struct str path; /* as sent; absent for data */
-	struct str etag; /* absent: none */
-	struct str data; /* raw bytes; absent for objects */
-	struct str range; /* "bytes=…", well-formed, one range; absent: none */
-	uint64_t size_bytes;
-	bool sized; /* size_bytes was given */
-};
-
+/* Reads and checks a client's manifest as its bytes come in. What is wrong is known at its end. */
 struct slo_inputs {
-	struct slo_input *v;
-	unsigned n, objects; /* objects: those with a path */
+	struct slo_pack pack;           /* of its entries: path or data, etag, range ("bytes=…",
+					 * well-formed, one), size as promised */
+	unsigned n, objects;            /* entries, and those with a path */
+	/* slo_input.c's own: */
+	uint64_t objects_max;
+	struct str self;
+	struct buf text, errors;
+	unsigned data, depth, braces, commas;
+	enum { SLO_INPUT_BEFORE, SLO_INPUT_LIST, SLO_INPUT_AFTER, SLO_INPUT_OTHER,
+	       SLO_INPUT_BAD } state;
+	bool quoted, escaped, last;
 };
-
-/* Reads and checks a client's manifest, all in the arena. self is the "container/object" that it is
- * for. 0, or with the text of the 400 -EINVAL or, when it is no JSON list, -EBADMSG. */
-must_check int slo_inputs_parse(struct arena *a, struct str json, struct str self,
-				struct slo_inputs *ret, struct str *ret_errors);
+/* self is the "container/object" that it is for, and outlives it. Of more than objects_max objects,
+ * or with errors, entries are counted but not kept. */
+void slo_inputs_init(struct slo_inputs *in, struct str self, uint64_t objects_max);
+void slo_inputs_done(struct slo_inputs *in);
+void slo_inputs_feed(struct slo_inputs *in, struct str bytes);
+/* The end of it: 0, or with the text of the 400 (in the arena) -EINVAL or, when it is no JSON list,
+ * -EBADMSG. */
+must_check int slo_inputs_end(struct slo_inputs *in, struct arena *a, struct str *ret_errors);

@@ -16,3 +16,8 @@ void width_give(unsigned width)
 	assert(width > 0 && width - 1 <= taken);
 	taken -= width - 1;
 }
+
+bool width_is_scarce(void)
+{
+	return taken == WIDTH_BUDGET;
+}

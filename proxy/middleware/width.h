@@ -10,3 +10,5 @@ enum { WIDTH_BUDGET = 16 };     /* tasks of a worker beyond the first of each re
 unsigned width_take(unsigned wanted);
 /* Gives back what width_take returned. */
 void width_give(unsigned width);
+/* Whether nobody could have more than one now. */
+bool width_is_scarce(void);

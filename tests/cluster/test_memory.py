@@ -14,8 +14,7 @@ KINDS = [k for k in stalled.kinds() if k.name not in LEFT_OUT]
 LARGER = {
     "GET of a dynamic large object": 96, "PUT, 200 of 250 KiB sent": 80, "form": 96,
     "archive": 96,
-    "bulk delete, servers stopped": 128, "PUT of a manifest": 192,
-    "PUT of a manifest, servers stopped": 384,
+    "bulk delete, servers stopped": 128,
 }
 
 

@@ -1,21 +1,45 @@
 /* Fuzzes manifests as clients send them and as they are stored: what is accepted keeps to its own
  * arithmetic, and is the same after having been written and read again. */
+#include "proxy/middleware/slo_json.h"
 #include "proxy/middleware/slo_manifest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void client_form(struct str text)
+/* In pieces: what is said of it, in the arena. */
+static struct str client_form(struct arena *a, struct str text, size_t piece)
+{
+	CLEANUP(slo_inputs_done) struct slo_inputs in;
+	CLEANUP(slo_unpack_done) struct slo_unpack from;
+	struct str errors = STR_NONE;
+	struct slo_entry e;
+	unsigned n = 0;
+
+	slo_inputs_init(&in, S("c/o"), 1000);
+	slo_unpack_init(&from, &in.pack);
+	for (size_t i = 0; i < text.n; i += MIN(piece, text.n))
+		slo_inputs_feed(&in, str_head(str_skip(text, i), piece));
+	if (slo_inputs_end(&in, a, &errors) < 0) {
+		assert(errors.n > 0);
+		return errors;
+	}
+	for (; slo_unpack_next(&from, &e); n++)
+		assert((e.path.p != NULL) != (e.data.n > 0));
+	assert(n == in.n || in.objects > 1000);
+	return STR_NONE;
+}
+
+/* Pieces do not matter, and the library agrees on what is a list. */
+static void client_forms(struct str text)
 {
 	AUTO(arena) a = arena_new();
-	struct slo_inputs in = { 0 };
-	struct str errors = STR_NONE;
+	struct str whole = client_form(a, text, SIZE_MAX), pieces = client_form(a, text, 7);
+	AUTO(slo_json) root = slo_json_load(text);
+	struct str want = !root			  ? S("Manifest must be valid JSON.\n")
+			  : !json_is_array(root) ? S("Manifest must be a list.\n")
+						 : STR_NONE;
 
-	if (slo_inputs_parse(a, text, S("c/o"), &in, &errors) < 0) {
-		assert(errors.n > 0);
-		return;
-	}
-	for (unsigned i = 0; i < in.n; i++)
-		assert((in.v[i].path.p != NULL) != (in.v[i].data.n > 0));
+	assert(str_eq(whole, pieces));
+	assert(want.n ? str_eq(whole, want) : !str_starts(whole, S("Manifest must be ")));
 }
 
 /* Read in pieces, the segments are those that were read at once (m), if those could be. */
@@ -78,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str text = str_of((const char *)data, size);
 
-	client_form(text);
+	client_forms(text);
 	stored_form(text);
 	return 0;
 }

@@ -92,6 +92,33 @@ waits static void closed(void)
 	assert(F.done && F.rc == -ECANCELED);
 }
 
+static void count_done(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+/* What the work would have needed is let go of once, also if it was never begun. */
+waits static void let_go(void)
+{
+	for (unsigned begun = 0; begun < 2; begun++) {
+		AUTO(arena) a = arena_new();
+		unsigned n = 0;
+		struct heartbeat h = {
+			.work = work, .arg = &n, .done = count_done, .result_max = 100,
+			.every_ms = 1000
+		};
+		struct body *b = heartbeat_body(a, &h);
+		struct str chunk;
+
+		memset(&F, 0, sizeof F);
+		if (begun)
+			assert(body_next(b, &chunk) > 0);
+		assert(n == 0);
+		body_close(b);
+		assert(n == 1 && F.done == (begun > 0));
+	}
+}
+
 #define IN_TASK(name)                         \
 	static void name##_test(void **state) \
 	{                                     \
@@ -102,6 +129,7 @@ IN_TASK(quick)
 IN_TASK(slow)
 IN_TASK(too_much)
 IN_TASK(closed)
+IN_TASK(let_go)
 
 int main(void)
 {
@@ -110,6 +138,7 @@ int main(void)
 		cmocka_unit_test(slow_test),
 		cmocka_unit_test(too_much_test),
 		cmocka_unit_test(closed_test),
+		cmocka_unit_test(let_go_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

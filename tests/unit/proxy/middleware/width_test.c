@@ -17,7 +17,9 @@ static void shares(void **state)
 	assert_int_equal(width[0], 8);
 	assert_int_equal(width[n - 1], 1);
 	assert_int_equal(sum, WIDTH_BUDGET);
+	assert_true(width_is_scarce());
 	width_give(width[0]);
+	assert_false(width_is_scarce());
 	assert_int_equal(width_take(100), width[0]);
 	while (n > 0)
 		width_give(width[--n]);
