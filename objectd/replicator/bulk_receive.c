@@ -113,8 +113,19 @@ static bool is_plain(const struct bulk_item *i)
 	       headers_has(&i->metadata, S("Content-Type"));
 }
 
-/* What is new here goes into the store at once. Fills in put: which those were. */
-waits static int store_new(struct objectd *o, struct item_job *jobs, unsigned n, bool *put)
+/* Another device was faster: several fill an empty one at the same time. */
+static bool is_here(const struct bulk_item *i, const struct store_bulk_put *p)
+{
+	struct object_entry theirs = { .state = OBJECT_DATA, .data_ts = i->data_ts,
+				       .meta_ts = i->meta_ts };
+
+	return p->result == -EEXIST && p->existing.state != 0 &&
+	       entry_needs(&p->existing, &theirs) == PEER_HAS_IT;
+}
+
+/* What is new here goes into the store at once. Fills in done: nothing else is left to do for
+ * those, unless they had a POST. */
+waits static int store_new(struct objectd *o, struct item_job *jobs, unsigned n, bool *done)
 {
 	AUTO(free) room = xcalloc(n + 1, sizeof(struct store_bulk_put));
 	struct store_bulk_put *list = room;
@@ -138,23 +149,27 @@ waits static int store_new(struct objectd *o, struct item_job *jobs, unsigned n,
 	for (unsigned k = 0; k < n; k++) {
 		if (!is_plain(&jobs[k].item))
 			continue;
-		put[k] = list[at].result == 0;
-		if (put[k])
+		done[k] = list[at].result == 0;
+		if (done[k])
 			replicator_touch(o->replicator, &list[at].put.id);
+		else if (is_here(&jobs[k].item, &list[at])) {
+			done[k] = true;
+			jobs[k].item.meta_ts = jobs[k].item.data_ts;
+		}
 		at++;
 	}
 	return rc;
 }
 
 /* All else goes the way of single requests. */
-waits static int run_all(struct item_job *jobs, unsigned n, const bool *put)
+waits static int run_all(struct item_job *jobs, unsigned n, const bool *done)
 {
 	TASK_GROUP(g);
 
 	for (unsigned i = 0; i < n; i++) {
 		struct bulk_item *item = &jobs[i].item;
 
-		if (put[i]) {
+		if (done[i]) {
 			jobs[i].result = BULK_STORED;
 			if (timestamp_cmp(item->meta_ts, item->data_ts) <= 0)
 				continue;
@@ -169,7 +184,7 @@ waits static int run_all(struct item_job *jobs, unsigned n, const bool *put)
 void bulk_receive(struct objectd *o, struct request *req, struct response *res, struct str body)
 {
 	struct item_job *jobs = arena_zalloc(req->arena, BULK_OBJECTS * sizeof *jobs);
-	bool *put = arena_zalloc(req->arena, BULK_OBJECTS * sizeof *put);
+	bool *done = arena_zalloc(req->arena, BULK_OBJECTS * sizeof *done);
 	struct str rest = req->path;
 	uint64_t part = 0;
 	unsigned n = 0;
@@ -186,11 +201,11 @@ void bulk_receive(struct objectd *o, struct request *req, struct response *res, 
 		if (bulk_take(&body, req->arena, &jobs[n++].item) < 0)
 			return respond_status(res, 400);
 	}
-	int rc = store_new(o, jobs, n, put);
+	int rc = store_new(o, jobs, n, done);
 
 	if (rc < 0)
 		return objectd_respond_error(res, rc);
-	if (run_all(jobs, n, put) < 0)
+	if (run_all(jobs, n, done) < 0)
 		return respond_status(res, 503);
 	char *out = arena_alloc(req->arena, n + 1);
 

@@ -337,6 +337,7 @@ waits static int part_start(struct task_group *g, const struct part_job *job)
 struct compare {
 	struct peer *peer;
 	unsigned held;                  /* index in the list of held partitions */
+	uint32_t order;                 /* see order_of */
 };
 
 static int compare_cmp(const void *a, const void *b)
@@ -345,7 +346,7 @@ static int compare_cmp(const void *a, const void *b)
 
 	if (x->peer != y->peer)
 		return x->peer < y->peer ? -1 : 1;
-	return x->held < y->held ? -1 : x->held > y->held;
+	return x->order < y->order ? -1 : x->order > y->order;
 }
 
 /* Compares digests of up to DIGEST_PARTS partitions with one peer, and brings it those
@@ -408,25 +409,19 @@ static unsigned other_primaries(struct replicator *r, const struct ring *ring, u
 	return others;
 }
 
-/* Where this device begins among n comparisons with a peer. Others that fill the same empty device
- * begin elsewhere, so that they do not send it the same objects at the same time. */
-static unsigned first_of(const struct replicator *r, unsigned n)
+/* Each device goes through the partitions in an order of its own. Others that fill the same empty
+ * device would else meet this one at some partition and go on side by side, and send it everything
+ * twice. */
+static uint32_t order_of(const struct replicator *r, uint32_t part)
 {
-	uint32_t h = 2166136261u;
+	uint32_t h = 2166136261u ^ r->o->port;
 
 	for (const char *c = r->o->device; *c; c++)
 		h = (h ^ (unsigned char)*c) * 16777619u;
-	h = (h ^ r->o->port) * 2654435769u;
-	return (unsigned)((uint64_t)h * n >> 32);
-}
-
-static void rotate(struct compare *list, unsigned n, unsigned first)
-{
-	AUTO(free) room = xmalloc((first + 1) * sizeof *list);
-
-	memcpy(room, list, first * sizeof *list);
-	memmove(list, list + first, (n - first) * sizeof *list);
-	memcpy(list + n - first, room, first * sizeof *list);
+	h ^= part * 2654435769u;
+	h = (h ^ h >> 16) * 0x85ebca6bu;
+	h = (h ^ h >> 13) * 0xc2b2ae35u;
+	return h ^ h >> 16;
 }
 
 waits static int compare_all(struct replicator *r, unsigned part_power,
@@ -438,7 +433,6 @@ waits static int compare_all(struct replicator *r, unsigned part_power,
 	for (unsigned i = 0, end; i < n && rc == 0; i = end) {
 		for (end = i + 1; end < n && list[end].peer == list[i].peer;)
 			end++;
-		rotate(list + i, end - i, first_of(r, end - i));
 		for (unsigned at = i; at < end && rc == 0; at += DIGEST_PARTS)
 			rc = compare_batch(r, part_power, held, list + at,
 					   MIN(end - at, (unsigned)DIGEST_PARTS));
@@ -461,7 +455,7 @@ waits static int bring_home(struct replicator *r, const struct ring *ring,
 
 		job.n = other_primaries(r, ring, held[i].part, job.peers, &primary);
 		for (unsigned k = 0; primary && k < job.n; k++) {
-			struct compare c = { job.peers[k], i };
+			struct compare c = { job.peers[k], i, order_of(r, held[i].part) };
 
 			buf_add(list, &c, sizeof c);
 			r->now->total++;

@@ -95,6 +95,7 @@ int store_put_all(struct store *s, struct store_bulk_put *list, unsigned n)
 	assert(s->magic == STORE_MAGIC);
 	for (unsigned i = 0; i < n; i++) {
 		list[i].result = -EEXIST;
+		list[i].existing = (struct object_entry){ .state = 0 };
 		if (list[i].data.n > s->o.packed_max || prepare(s, &ops[used], &list[i]) < 0) {
 			op_done(&ops[used]);
 			continue;
@@ -108,6 +109,7 @@ int store_put_all(struct store *s, struct store_bulk_put *list, unsigned n)
 		rc = commit_run_all(s, ops, used);
 	for (unsigned i = 0; i < used; i++) {
 		of[i]->result = rc < 0 ? rc : ops[i].result;
+		of[i]->existing = ops[i].before.e;
 		if (rc == 0 && ops[i].result < 0 && ops[i].result != -EEXIST)
 			rc = ops[i].result;
 		op_done(&ops[i]);

@@ -19,6 +19,7 @@ struct store_bulk_put {
 	struct store_put put;           /* without rows */
 	struct str data;
 	int result;     /* 0: stored; -EEXIST: something is known of it, or it is too large */
+	struct object_entry existing;   /* with -EEXIST: what that is; state 0: not looked at */
 };
 /* Stores those of which nothing is known here, not even a tombstone, so that nothing has to be
  * looked at before. 0 when all were decided, else an error of the store (-ENOSPC …). */
