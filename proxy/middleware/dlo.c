@@ -35,7 +35,7 @@ static const struct conf_section section = {
 /* ---- listings ---- */
 
 struct row {
-	struct str name, hash;
+	struct str name;
 	uint64_t bytes;
 };
 
@@ -65,15 +65,15 @@ struct dlo {
 	struct body *early; /* the first of several ranges */
 };
 
-static struct str member(struct arena *a, const json_t *item, const char *key)
+static struct str member(const json_t *item, const char *key)
 {
 	const json_t *v = json_object_get(item, key);
 
-	return json_is_string(v) ? arena_str(a, str_of(json_string_value(v), json_string_length(v)))
-				 : STR_NONE;
+	return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
 }
 
-static int parse_page(struct page *p, struct str text)
+/* The ETags go to the digest, if there is one: nobody asks for them later. */
+static int parse_page(struct page *p, struct str text, struct digest *md5)
 {
 	json_error_t error;
 	json_t *root = json_loadb(text.p, text.n, JSON_ALLOW_NUL, &error);
@@ -85,12 +85,14 @@ static int parse_page(struct page *p, struct str text)
 	for (size_t i = 0; rc == 0 && i < json_array_size(root); i++) {
 		const json_t *item = json_array_get(root, i),
 			     *bytes = json_object_get(item, "bytes");
-		struct row *r = &p->v[p->n++];
+		struct str name = member(item, "name"), hash = etag_unquoted(member(item, "hash"));
 
-		*r = (struct row){ member(p->arena, item, "name"), member(p->arena, item, "hash"),
-				   (uint64_t)json_integer_value(bytes) };
-		if (!r->name.n || !json_is_integer(bytes) || json_integer_value(bytes) < 0)
+		if (!name.n || !json_is_integer(bytes) || json_integer_value(bytes) < 0)
 			rc = -EBADMSG;
+		p->v[p->n++] = (struct row){ arena_str(p->arena, name),
+					     (uint64_t)json_integer_value(bytes) };
+		if (md5)
+			digest_add(md5, hash.p, hash.n);
 	}
 	json_decref(root);
 	return rc;
@@ -98,7 +100,7 @@ static int parse_page(struct page *p, struct str text)
 
 /* Reads the page behind marker. 0, or negative; then *refusal is what was answered (if anything),
  * and in the arena of the request only if that is asked for. */
-waits static int ask_page(struct dlo *d, struct str marker, struct page *ret,
+waits static int ask_page(struct dlo *d, struct str marker, struct page *ret, struct digest *md5,
 			  struct response *refusal)
 {
 	struct page p = { .arena = arena_new() };
@@ -126,7 +128,7 @@ waits static int ask_page(struct dlo *d, struct str marker, struct page *ret,
 		body_close(res.body);
 	}
 	if (rc == 0)
-		rc = parse_page(&p, buf_str(&text));
+		rc = parse_page(&p, buf_str(&text), md5);
 	if (rc < 0)
 		page_done(&p);
 	else
@@ -135,22 +137,18 @@ waits static int ask_page(struct dlo *d, struct str marker, struct page *ret,
 }
 
 /* A refusal is asked for again where it is needed: pages have no room for it. */
-waits static int read_page(struct dlo *d, struct str marker, struct page *ret,
+waits static int read_page(struct dlo *d, struct str marker, struct page *ret, struct digest *md5,
 			   struct response *refusal)
 {
-	int rc = ask_page(d, marker, ret, NULL);
+	int rc = ask_page(d, marker, ret, md5, NULL);
 
-	return rc == -ENOENT && refusal ? ask_page(d, marker, ret, refusal) : rc;
+	return rc == -ENOENT && refusal ? ask_page(d, marker, ret, md5, refusal) : rc;
 }
 
-static void add_rows(struct dlo *d, struct digest *md5, const struct page *p)
+static void add_sizes(struct dlo *d, const struct page *p)
 {
-	for (unsigned i = 0; i < p->n; i++) {
-		struct str hash = etag_unquoted(p->v[i].hash);
-
+	for (unsigned i = 0; i < p->n; i++)
 		d->size += p->v[i].bytes;
-		digest_add(md5, hash.p, hash.n);
-	}
 }
 
 /* Length and ETag of all segments, or of as many as Swift would look at: one full listing. */
@@ -160,25 +158,25 @@ waits static int measure(struct dlo *d, struct response *refusal)
 	AUTO(digest) md5 = digest_new(DIGEST_MD5);
 	unsigned char raw[MD5_SIZE];
 	struct page page;
-	int rc = read_page(d, STR_NONE, &d->first, refusal);
+	int rc = read_page(d, STR_NONE, &d->first, md5, refusal);
 
 	if (rc < 0)
 		return rc;
 	page = d->first;
 	rows = page.n;
-	add_rows(d, md5, &page);
+	add_sizes(d, &page);
 	while (!page.last && page.v && page.n > 0 && rows < limit) {
 		struct str marker = arena_str(page.arena, page.v[page.n - 1].name);
 		struct page next;
 
-		rc = read_page(d, marker, &next, NULL);
+		rc = read_page(d, marker, &next, md5, NULL);
 		if (page.arena != d->first.arena)
 			page_done(&page);
 		if (rc < 0)
 			return rc;
 		page = next;
 		rows += page.n;
-		add_rows(d, md5, &page);
+		add_sizes(d, &page);
 	}
 	d->complete = page.last;
 	if (page.arena != d->first.arena)
@@ -210,7 +208,7 @@ waits static int turn_page(struct dlo_source *s)
 
 	if (s->page.last || s->page.n == 0)
 		return 0;
-	int rc = read_page(s->d, s->page.v[s->page.n - 1].name, &next, NULL);
+	int rc = read_page(s->d, s->page.v[s->page.n - 1].name, &next, NULL, NULL);
 
 	if (rc < 0) {
 		log_error("%.*s: the listing of its segments broke off", STR(s->d->req->path));

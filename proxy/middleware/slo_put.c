@@ -95,13 +95,13 @@ static struct str kept(struct arena *a, struct str s)
 	return s.p ? arena_str(a, s) : STR_NONE;
 }
 
-/* Takes the next entries, as many as fit a round; false when there are none. */
-static bool fill_round(struct slo_upload *u, struct slo_unpack *from, struct round *r)
+/* Takes the next entries, as many as fit a round. */
+static void fill_round(struct slo_upload *u, struct slo_unpack *from, struct round *r)
 {
 	unsigned max = width_is_scarce() ? ROUND_SCARCE : ROUND_MAX;
 	struct slo_entry e;
 
-	*r = (struct round){ .mw = u->mw, .req = u->req, .arena = arena_new() };
+	*r = (struct round){ .mw = u->mw, .req = u->req, .arena = r->arena };
 	r->in = arena_alloc(r->arena, max * sizeof *r->in);
 	r->is = arena_alloc(r->arena, max * sizeof(struct slo_entry *));
 	while (r->n < max && slo_unpack_next(from, &e)) {
@@ -113,7 +113,6 @@ static bool fill_round(struct slo_upload *u, struct slo_unpack *from, struct rou
 		r->is[r->n++] = e.path.p ? find_object(r, &u->found, e.path) : NULL;
 	}
 	slo_pack_drop(&u->in.pack, from);
-	return r->n > 0;
 }
 
 /* ---- judging them ---- */
@@ -208,16 +207,19 @@ waits static int look_at_all(struct slo_upload *u)
 {
 	CLEANUP(slo_unpack_done) struct slo_unpack from;
 	unsigned done = 0;
-	struct round r;
 	int rc = 0;
 
 	slo_unpack_init(&from, &u->in.pack);
-	while (rc == 0 && fill_round(u, &from, &r)) {
+	while (rc == 0 && done < u->in.n) {
+		AUTO(arena) a = arena_new();
+		struct round r = { .arena = a };
+
+		fill_round(u, &from, &r);
+		assert(r.n > 0);
 		rc = slo_each(r.looks_n, (unsigned)slo_conf.concurrency, look, &r);
 		if (rc == 0)
 			judge(u, &r, done);
 		done += r.n;
-		arena_free(r.arena);
 	}
 	return rc;
 }
