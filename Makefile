@@ -127,7 +127,12 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(unit_helper_obj) $$(call unit_archives,
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(PKG_LIBS)
 
-unit-programs: $(unit_bin)
+# What pytest drives the launcher of machines with.
+drive := $(if $(wildcard tests/compute/drive.c),$(O)/tests/compute/drive)
+$(drive): $(O)/tests/compute/drive.o $(O)/compute.a $(O)/lib.a
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $(COMPUTE_LIBS)
+
+unit-programs: $(unit_bin) $(drive)
 
 # Builds and runs the unit tests (UNIT=pattern for some).
 unit: $(foreach t,$(unit_bin),$(if $(or $(if $(UNIT),,all),$(findstring $(UNIT),$(t))),$(t)))

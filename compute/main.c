@@ -1,5 +1,6 @@
 /* needletail-compute: images and machines of one host, a client of identity and store. */
 #include "compute/api/api.h"
+#include "compute/machine/machine.h"
 #include "compute/store/store.h"
 #include "lib/base/clock.h"
 #include "lib/log/log.h"
@@ -9,6 +10,7 @@
 
 static const struct service *const services[] = {
 	&image_service,
+	&machine_service,
 };
 
 enum { SERVICES = ARRAY_LEN(services), HOST_MAX = 255 };
@@ -182,5 +184,6 @@ int main(int argc, char **argv)
 		.worker_reload = worker_reload,
 	};
 
+	machine_process_start();
 	return daemon_main(argc, argv, &ops);
 }

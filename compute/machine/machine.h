@@ -33,6 +33,8 @@ struct machines;                        /* of this host, of this process */
  * libvirt's embedded driver is. */
 struct machines *machines_here(void);
 extern const struct service machine_service;
+/* The first thing that a program does which has this service. */
+void machine_process_start(void);
 
 enum machine_state {
 	MACHINE_OFF,                    /* SHUTDOWN; also while it is being made */

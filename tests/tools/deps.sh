@@ -14,7 +14,9 @@ check="clang clang-tidy libclang-rt-dev clang-format libcmocka-dev python3-pytes
 	python3-swiftclient python3-openstackclient python3-keystoneclient python3-glanceclient
 	rclone restic duplicity curl openssl
 	python3-swift swift-proxy swift-account swift-container swift-object memcached
-	chromium nodejs iproute2 nftables"
+	chromium nodejs iproute2 nftables
+	libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils
+	busybox-static syslinux syslinux-common mtools dosfstools e2fsprogs fdisk cpio binutils"
 # Some packages of node bring npm along, and conflict with Debian's.
 command -v npm >/dev/null || check="$check npm"
 bench="curl memcached python3-swift swift-proxy swift-account swift-container swift-object
