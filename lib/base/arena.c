@@ -10,7 +10,13 @@ enum { CACHE_MAX = 0 };         /* the sanitizer must see a use of what was free
 #else
 enum { CACHE_MAX = 64 };
 #endif
-enum { CHUNK_SIZE = 4 * KIB, MORE_SIZE = 4 * KIB, ALIGN = 16, ARENA_LIVE = 0x6172656e, ARENA_FREED = 0x66726565 };
+enum {
+	CHUNK_SIZE = 4 * KIB,
+	MORE_SIZE = 4 * KIB,
+	ALIGN = 16,
+	ARENA_LIVE = 0x6172656e,
+	ARENA_FREED = 0x66726565,
+};
 
 struct chunk {
 	struct chunk *next;

@@ -198,10 +198,12 @@ def test_nobody_waits_for_a_silent_device_for_long(proxy, client):
         return time.monotonic() - began
 
     proxy.relays[primaries[0]].set("hang")
-    assert took() < 2 * SLOWNESS
+    once = took()
+    # node_timeout is 5 s.
+    assert once < 5 * SLOWNESS
     proxy.cluster.wait_for(lambda: proxy.metric("needletail_proxy_nodes_aside") == 1)
-    # post_quorum_timeout is 0.5 s.
-    assert statistics.median(took() for _ in range(9)) < 0.4 * SLOWNESS
+    # The first one had to wait for post_quorum_timeout at least.
+    assert statistics.median(took() for _ in range(9)) < once / 2
     assert device(proxy, handoff).head("AUTH_test/" + path).status == 200
     proxy.relays[primaries[0]].set()
     proxy.cluster.wait_for(lambda: proxy.metric("needletail_proxy_nodes_aside") == 0)
