@@ -57,3 +57,4 @@ struct service {
 };
 
 extern const struct service image_service;
+extern const struct service server_service;

@@ -11,6 +11,7 @@
 static const struct service *const services[] = {
 	&image_service,
 	&machine_service,
+	&server_service,
 };
 
 enum { SERVICES = ARRAY_LEN(services), HOST_MAX = 255 };

@@ -17,13 +17,14 @@ PATCH = "application/openstack-images-v2.1-json-patch"
 PATCH_OLD = "application/openstack-images-v2.0-json-patch"
 
 
-def conf_text(compute="", image=""):
+def conf_text(compute="", image="", server=""):
     """saio.conf with compute.conf, and more lines for its sections."""
     text = ""
     for path in (SAIO_CONF, os.path.join(HERE, "compute.conf")):
         with open(path, encoding="utf-8") as f:
             text += f.read() + "\n"
-    return text.replace("@compute@", compute).replace("@image@", image)
+    return (text.replace("@compute@", compute).replace("@image@", image)
+            .replace("@server@", server))
 
 
 def token(host, port, user):

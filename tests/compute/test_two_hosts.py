@@ -16,6 +16,7 @@ def second(compute_cluster, tmp_path):
     with open(compute_cluster.home + "/needletail.conf", encoding="utf-8") as f:
         text = f.read()
     text = re.sub(r"(\[image\]\nbind_port = )\d+", r"\g<1>%d" % block.first, text)
+    text = re.sub(r"(\[server\]\nbind_port = )\d+", r"\g<1>%d" % (block.first + 1), text)
     text = re.sub(r"(\[log\]\ndir = ).*", r"\g<1>%s" % tmp_path, text)
     text = text.replace("[compute]\n", "[compute]\nhost = second\n")
     conf = tmp_path / "second.conf"
