@@ -6,6 +6,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -224,7 +225,9 @@ class SecondProxy:
         self.cluster, self.host = cluster, "127.0.0.1"
         self._ports = PortBlock()
         self.port = self._ports.first
-        self.folder = os.path.join(cluster.home, "proxy-%d" % self.port)
+        # A port may come again in the life of a cluster.
+        self.folder = tempfile.mkdtemp(prefix="proxy-", dir=cluster.home)
+        logs = os.path.join(cluster.home, "log", os.path.basename(self.folder))
         self.rings = os.path.join(self.folder, "rings")
         shutil.copytree(os.path.join(cluster.home, "rings"), self.rings)
         self.builders = {n[:-len(".builder.json")]: os.path.join(self.rings, n)
@@ -232,12 +235,11 @@ class SecondProxy:
         with open(os.path.join(cluster.home, "needletail.conf")) as f:
             text = f.read()
         for section, key, value in [("cluster", "ring_dir", self.rings),
-                                    ("log", "dir", os.path.join(cluster.home, "log",
-                                                                "proxy-%d" % self.port)),
+                                    ("log", "dir", logs),
                                     ("proxy", "bind_port", self.port),
                                     ("proxy", "workers", 1)] + list(options):
             text = _edit(text, section, key, value)
-        os.makedirs(os.path.join(cluster.home, "log", "proxy-%d" % self.port))
+        os.makedirs(logs)
         self.conf = os.path.join(self.folder, "needletail.conf")
         with open(self.conf, "w") as f:
             f.write(text)
