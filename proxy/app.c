@@ -284,13 +284,26 @@ static void append(struct headers *h, struct str name, struct str value)
 
 void app_add_device(struct headers *h, struct str prefix, uint32_t part, const struct ring_dev *dev)
 {
+	/* Not in the arena: with these a write would need one chunk more. */
+	static const struct device_names {
+		struct str prefix, host, device, partition;
+	} names[] = {
+#define NAMES(p) \
+	{ STR_INIT(p), STR_INIT(p "-Host"), STR_INIT(p "-Device"), STR_INIT(p "-Partition") }
+		NAMES("X-Account"),
+		NAMES("X-Container"),
+		NAMES("X-Delete-At"),
+#undef NAMES
+	};
+	const struct device_names *n = names;
 	struct arena *a = h->arena;
-	struct str partition = arena_printf(a, "%.*s-Partition", STR(prefix));
 	bool v6 = strchr(dev->ip, ':');
 
-	append(h, arena_printf(a, "%.*s-Host", STR(prefix)),
+	while (!str_eq(n->prefix, prefix))
+		assert(++n < names + ARRAY_LEN(names));
+	append(h, n->host,
 	       arena_printf(a, "%s%s%s:%u", v6 ? "[" : "", dev->ip, v6 ? "]" : "", dev->port));
-	append(h, arena_printf(a, "%.*s-Device", STR(prefix)), arena_str(a, str_from(dev->device)));
-	if (!headers_has(h, partition))
-		headers_add_ref(h, partition, arena_printf(a, "%u", part));
+	append(h, n->device, arena_str(a, str_from(dev->device)));
+	if (!headers_has(h, n->partition))
+		headers_add_ref(h, n->partition, arena_printf(a, "%u", part));
 }

@@ -47,7 +47,8 @@ static void without_queue(struct headers *h)
 	headers_add_ref(h, S("X-Backend-Clean-Expiring-Object-Queue"), S("false"));
 }
 
-/* What depends on who is asked. */
+/* What depends on who is asked. The caller frees the fields' array: a request that is sent has no
+ * use for it, but its arena would keep it for each server. */
 static void own_headers(const struct headers *h, const struct node *node, struct str method,
 			struct headers *ret)
 {
@@ -55,7 +56,7 @@ static void own_headers(const struct headers *h, const struct node *node, struct
 	bool changes = !str_eq(method, S("GET")) && !str_eq(method, S("HEAD"));
 
 	*ret = (struct headers){ .arena = h->arena, .n = h->n, .cap = h->n + 2 };
-	ret->v = arena_alloc(h->arena, ret->cap * sizeof *ret->v);
+	ret->v = xcalloc(ret->cap, sizeof *ret->v);
 	if (h->n)
 		memcpy(ret->v, h->v, h->n * sizeof *h->v);
 	if (dev->ring_version >= 0)
@@ -80,6 +81,7 @@ int node_send(struct backend *b, const struct node *node, struct str method, str
 
 		own_headers(h, node, method, &all);
 		rc = exchange_send(x, method, path, &all, length, first_bytes);
+		free(all.v);
 	}
 	if (rc < 0) {
 		node_failed(b, node->dev, rc, "sending a request");

@@ -34,8 +34,8 @@ static const struct conf_section section = {
 
 enum {
 	RETRY_MS = 1500,
-	HELD_MAX = 4 * KIB,             /* bytes of names before they are deleted */
-	PIECE = 1 * KIB,
+	HELD_MAX = 1 * KIB,             /* bytes of names before they are deleted */
+	PIECE = 512,
 };
 
 struct deletion {

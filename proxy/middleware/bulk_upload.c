@@ -162,9 +162,9 @@ static void fail(struct extraction *x, struct str path, int status)
 	x->server_failed |= status / 100 == 5;
 }
 
-waits static int ask_container(struct extraction *x, struct arena *a, enum http_method m,
-			       struct str container)
+waits static int ask_container(struct extraction *x, enum http_method m, struct str container)
 {
+	AUTO(arena) a = arena_new();
 	struct response res;
 
 	middleware_call(x->mw, bulk_subrequest(a, x->job.req, m, container, STR_NONE, STR_NONE,
@@ -174,14 +174,14 @@ waits static int ask_container(struct extraction *x, struct arena *a, enum http_
 }
 
 /* Makes the container if it is not there: 200, or the status of what failed. */
-waits static int make_container(struct extraction *x, struct arena *a, struct str container)
+waits static int make_container(struct extraction *x, struct str container)
 {
-	int status = ask_container(x, a, HTTP_HEAD, container);
+	int status = ask_container(x, HTTP_HEAD, container);
 
 	if (status / 100 == 2)
 		return 200;
 	if (status == 404)
-		status = ask_container(x, a, HTTP_PUT, container);
+		status = ask_container(x, HTTP_PUT, container);
 	if (status / 100 == 2) {
 		x->containers_created++;
 		return 200;
@@ -242,14 +242,14 @@ waits static int put_file(struct extraction *x, struct arena *a, struct archive_
 }
 
 /* 0 to go on, else the status that ends all. */
-waits static int store(struct extraction *x, struct archive_entry *e, struct str path)
+waits static int store(struct extraction *x, struct arena *a, struct archive_entry *e,
+		       struct str path)
 {
-	AUTO(arena) a = arena_new();
 	struct str object = path, container = str_cut(&object, '/');
 	int made = 200;
 
 	if (!map_get(x->containers, container))
-		made = make_container(x, a, container);
+		made = make_container(x, container);
 	if (x->containers_created > bulk_conf.max_containers_per_extraction) {
 		x->body = arena_printf(x->job.req->arena,
 				       "More than %" PRId64 " containers to create from tar.",
@@ -294,7 +294,7 @@ waits static int take_entry(struct extraction *x, struct archive_entry *e)
 		fail(x, path, 413);
 		return 0;
 	}
-	return store(x, e, path);
+	return store(x, a, e, path);
 }
 
 /* ---- the job ---- */
