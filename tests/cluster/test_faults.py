@@ -198,12 +198,11 @@ def test_nobody_waits_for_a_silent_device_for_long(proxy, client):
         return time.monotonic() - began
 
     proxy.relays[primaries[0]].set("hang")
-    once = took()
-    # node_timeout is 5 s.
-    assert once < 5 * SLOWNESS
+    # Nor did the first one for node_timeout (5 s).
+    assert took() < 5 * SLOWNESS
     proxy.cluster.wait_for(lambda: proxy.metric("needletail_proxy_nodes_aside") == 1)
-    # The first one had to wait for post_quorum_timeout at least.
-    assert statistics.median(took() for _ in range(9)) < once / 2
+    # Nobody waits for post_quorum_timeout (0.5 s) any more.
+    assert statistics.median(took() for _ in range(9)) < 0.4 * SLOWNESS
     assert device(proxy, handoff).head("AUTH_test/" + path).status == 200
     proxy.relays[primaries[0]].set()
     proxy.cluster.wait_for(lambda: proxy.metric("needletail_proxy_nodes_aside") == 0)
