@@ -299,8 +299,10 @@ void app_add_device(struct headers *h, struct str prefix, uint32_t part, const s
 	struct arena *a = h->arena;
 	bool v6 = strchr(dev->ip, ':');
 
-	while (!str_eq(n->prefix, prefix))
-		assert(++n < names + ARRAY_LEN(names));
+	while (!str_eq(n->prefix, prefix)) {
+		n++;
+		assert(n < names + ARRAY_LEN(names));
+	}
 	append(h, n->host,
 	       arena_printf(a, "%s%s%s:%u", v6 ? "[" : "", dev->ip, v6 ? "]" : "", dev->port));
 	append(h, n->device, arena_str(a, str_from(dev->device)));
