@@ -78,7 +78,7 @@ waits static int resize(struct machines *m, struct machine *one, const struct ma
 	spec_from_json(a, one->doc, &s);
 	if (rc == 0 && json_object_get(one->doc, "flavor_before"))
 		rc = fault_set(why, -EBUSY, "The machine's last resize is not confirmed");
-	if (rc == 0 && to->disk_gib && to->disk_gib < s.flavor.disk_gib)
+	if (rc == 0 && to->disk_gib < s.flavor.disk_gib)
 		rc = fault_set(why, -EINVAL, "The flavor's disk is smaller than the machine's");
 	if (rc == 0)
 		rc = machine_ask(m, one, &was, why);

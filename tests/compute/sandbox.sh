@@ -10,12 +10,16 @@ grep -q ^libvirt-qemu: "$t/passwd" ||
 	echo 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin' >>"$t/passwd"
 grep -q ^libvirt-qemu: "$t/group" || echo 'libvirt-qemu:x:64055:' >>"$t/group"
 mkdir "$t/run"
+# One that root alone may open makes libvirt ask QEMU again and again what it can.
+touch "$t/kvm"
+chmod 0 "$t/kvm"
 export SANDBOX="$t"
 rc=0
 unshare -m -p -f --mount-proc bash -c '
 	mount --make-rprivate /
 	mount --bind "$SANDBOX/passwd" /etc/passwd
 	mount --bind "$SANDBOX/group" /etc/group
+	[ ! -e /dev/kvm ] || mount --bind "$SANDBOX/kvm" /dev/kvm
 	mkdir -p /run/libvirt
 	mount --bind "$SANDBOX/run" /run/libvirt
 	echo ready

@@ -147,3 +147,48 @@ def test_destroyed_while_it_is_made(host, image):
     assert run.answer(making, rc=None)["rc"] in (0, -125)
     assert not host.files("machines") and run.ask("list")["machines"] == {}
     assert not host.sandbox.processes("needletail-" + spec["id"])
+
+
+def test_changed_after_it_was_made(host, image):
+    """Another flavor and back, another disk, another image to boot from."""
+    spec = spec_of(image)
+    one, run = spec["id"], host.launcher
+    larger = {"flavor": {"vcpus": 2, "ram_mib": 224, "disk_gib": 1}}
+    run.ask("create", spec=spec)
+    run.ask("confirm", one, rc=-16)
+    run.ask("resize", one, spec=larger)
+    assert run.ask("list")["vcpus_used"] == 2 and run.state(one) == RUNNING
+    assert "-smp 2" in host.sandbox.processes("needletail-" + one)[0]
+    assert "not confirmed" in run.ask("resize", one, spec=larger, rc=-16)["why"]
+    run.ask("revert", one)
+    assert run.ask("list")["vcpus_used"] == 1 and run.state(one) == RUNNING
+    run.ask("stop", one)
+    run.ask("resize", one, spec=larger)
+    assert run.state(one) == OFF
+    run.ask("confirm", one)
+    assert "smaller" in run.ask("resize", one, spec={"flavor": spec["flavor"] | {"disk_gib": 0}},
+                                rc=-22)["why"]
+    assert host.files("machines/" + one) == ["config.iso", "console.log", "disk.qcow2",
+                                             "machine.json"]
+
+    run.ask("rescue", one, spec=spec)
+    assert run.state(one) == RUNNING
+    line = host.sandbox.processes("needletail-" + one)[0]
+    assert line.index("rescue.qcow2") < line.index("disk.qcow2")
+    run.ask("rescue", one, spec=spec, rc=-16)
+    run.ask("unrescue", one)
+    assert run.state(one) == RUNNING
+    assert "rescue.qcow2" not in host.files("machines/" + one)
+
+    run.ask("suspend", one)
+    run.ask("stop", one)
+    assert run.state(one) == OFF
+    run.ask("rebuild", spec=dict(spec, metadata={"built": "again"}))
+    assert run.state(one) == OFF
+    run.ask("start", one)
+    log = run.console(one, '"built":"again"')
+    assert "TINY-BOOT n=1" in log.split('"built":"again"')[0].rsplit("SYSLINUX", 1)[1]
+    run.ask("evict")
+    assert host.files("images")
+    run.ask("destroy", one)
+    assert not host.files("machines")
