@@ -1,4 +1,4 @@
-"""Tempest's object-storage, identity and image tests; a test here is one of its lists."""
+"""Tempest's object-storage, identity, image and compute tests; a test here is one of its lists."""
 import os
 import shutil
 
@@ -45,8 +45,9 @@ def image_conf_file(tmp_path):
     ("identity-admin-v3.txt", {}, 110),
     ("identity-admin-v3.txt", {"DYNAMIC": "true"}, 110),
     ("image-v2.txt", {"HAVE_GLANCE": "true", "DYNAMIC": "true"}, 62),
+    ("compute-api.txt", {"HAVE_GLANCE": "true", "HAVE_NOVA": "true", "DYNAMIC": "true"}, 26),
 ], ids=["object-storage", "identity", "identity-dynamic", "identity-admin",
-        "identity-admin-dynamic", "image"])
+        "identity-admin-dynamic", "image", "compute-api"])
 def test_list(make_cluster, tmp_path, name, settings, least):
     images = "HAVE_GLANCE" in settings
     cluster = make_cluster(conf=(image_conf_file if images else conf_file)(tmp_path))
