@@ -295,14 +295,13 @@ void app_add_device(struct headers *h, struct str prefix, uint32_t part, const s
 		NAMES("X-Delete-At"),
 #undef NAMES
 	};
-	const struct device_names *n = names;
+	const struct device_names *n = names, *end = names + ARRAY_LEN(names);
 	struct arena *a = h->arena;
 	bool v6 = strchr(dev->ip, ':');
 
-	while (!str_eq(n->prefix, prefix)) {
+	while (n < end && !str_eq(n->prefix, prefix))
 		n++;
-		assert(n < names + ARRAY_LEN(names));
-	}
+	assert(n < end);
 	append(h, n->host,
 	       arena_printf(a, "%s%s%s:%u", v6 ? "[" : "", dev->ip, v6 ? "]" : "", dev->port));
 	append(h, n->device, arena_str(a, str_from(dev->device)));

@@ -232,7 +232,7 @@ static enum verdict outcome(const struct ballot *b)
 		if (c > 0 || (c == 0 && v->verdict == REFUSES))
 			newest = v;
 	}
-	if (yes + no < b->needed)
+	if (!newest || yes + no < b->needed)
 		return UNKNOWN;
 	if (b->condition->ours)
 		return newest->verdict;
