@@ -45,7 +45,7 @@ def image_conf_file(tmp_path):
     ("identity-admin-v3.txt", {}, 110),
     ("identity-admin-v3.txt", {"DYNAMIC": "true"}, 110),
     ("image-v2.txt", {"HAVE_GLANCE": "true", "DYNAMIC": "true"}, 62),
-    ("compute-api.txt", {"HAVE_GLANCE": "true", "HAVE_NOVA": "true", "DYNAMIC": "true"}, 26),
+    ("compute-api.txt", {"HAVE_GLANCE": "true", "HAVE_NOVA": "true", "DYNAMIC": "true"}, 60),
 ], ids=["object-storage", "identity", "identity-dynamic", "identity-admin",
         "identity-admin-dynamic", "image", "compute-api"])
 def test_list(make_cluster, tmp_path, name, settings, least):
