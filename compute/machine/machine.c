@@ -281,7 +281,7 @@ int machine_create(struct machines *m, const struct machine_spec *spec, struct f
 int machine_rebuild(struct machines *m, const struct machine_spec *spec, struct fault *why)
 {
 	AUTO(arena) a = arena_new();
-	struct machine *one;
+	struct machine *one = NULL;
 	struct cached base = { .format = NULL };
 	enum virt_state was = VIRT_IS_OFF;
 	int rc = spec_check(spec, why);
