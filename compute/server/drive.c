@@ -553,7 +553,8 @@ static json_t *beat_of(struct server_state *s, const struct machine_host *h)
 			 "arch", json_of(h->arch), "hypervisor", json_of(h->hypervisor),
 			 "hypervisor_version", (json_int_t)h->hypervisor_version, "cpu_model",
 			 json_of(h->cpu_model), "hardware", (int)h->hardware, "machines",
-			 (json_int_t)h->machines, "ip", "127.0.0.1");
+			 (json_int_t)h->machines, "ip",
+			 server_conf.bind_ip);
 }
 
 waits static int announce(struct server_state *s)

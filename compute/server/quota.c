@@ -131,7 +131,7 @@ void limits_show(struct api_call *c)
 	struct str project = api_query(c, "tenant_id");
 	struct server_state *s = server_state(c);
 	AUTO(json_text) own = NULL;
-	struct usage used;
+	struct usage used = { .instances = 0 };
 	int64_t groups = 0;
 
 	if (!project.n)
@@ -207,7 +207,7 @@ void quota_detail(struct api_call *c)
 {
 	struct server_state *s = server_state(c);
 	AUTO(json_text) own = NULL;
-	struct usage used;
+	struct usage used = { .instances = 0 };
 	int64_t groups = 0;
 
 	if (!may(c))

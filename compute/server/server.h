@@ -18,7 +18,7 @@
 
 struct server_conf {            /* [server] */
 	bool enabled;
-	const char *bind_ip, *peer_url, *container, *default_zone;
+	const char *bind_ip, *container, *default_zone;
 	int64_t bind_port;
 	int64_t quota_instances, quota_cores, quota_ram, quota_metadata, quota_key_pairs;
 	int64_t quota_groups, quota_group_members, limit_max;

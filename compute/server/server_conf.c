@@ -9,9 +9,6 @@ static const struct conf_option options[] = {
 	OPT_BOOL(T, enabled, "yes", "Whether this host answers for servers."),
 	OPT_STR(T, bind_ip, "127.0.0.1", "Address to listen on; 0.0.0.0 or :: for all."),
 	OPT_INT(T, bind_port, "8774", 1, 65535, "Port to listen on."),
-	OPT_STR(T, peer_url, NULL,
-		"Where the other hosts reach this API, for what only the host with the machine "
-		"knows; by default made of bind_ip and bind_port."),
 	OPT_STR(T, container, "servers",
 		"The container of the servers' records; flavors, keypairs and the like are in "
 		"containers whose names begin so."),
