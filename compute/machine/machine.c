@@ -290,6 +290,7 @@ int machine_rebuild(struct machines *m, const struct machine_spec *spec, struct 
 		rc = machine_enter(m, spec->id, &one, why);
 	if (rc < 0)
 		return rc;
+	assert(one);
 	rc = cache_need(m, a, one, &spec->image, &base, why);
 	if (rc == 0)
 		rc = machine_ask(m, one, &was, why);
