@@ -151,9 +151,11 @@ $(O)/bench/%: $(O)/tests/bench/%.o $$(call obj,$$(wildcard tests/bench/$$*/*.c))
 # Fuzz targets: tests/fuzz/NAME_fuzz.c with LLVMFuzzerTestOneInput; corpus in tests/fuzz/corpus/NAME/.
 # `make fuzz` builds them with libFuzzer; replay links tests/fuzz/replay.c instead of libFuzzer.
 fuzz_src := $(wildcard tests/fuzz/*_fuzz.c)
-fuzz_archives := $(O)/proxy.a $(O)/objectd.a $(O)/ringtool.a $(O)/compute.a $(O)/lib.a
+# The rooms are programs of their own, which may use the same names: a target links those it includes.
+fuzz_archives = $(foreach room,proxy objectd ringtool compute,$(if $(shell \
+	grep -l '"$(room)/' tests/fuzz/$(1).c),$(O)/$(room).a)) $(O)/lib.a
 fuzz_replay_bin := $(patsubst tests/fuzz/%.c,$(O)/fuzz-replay/%,$(fuzz_src))
-$(O)/fuzz-replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $$(fuzz_archives)
+$(O)/fuzz-replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $$(call fuzz_archives,$$*)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 fuzz-replay-programs: $(fuzz_replay_bin)
@@ -161,7 +163,7 @@ fuzz-replay: $(fuzz_replay_bin)
 	@for t in $^; do n=$$(basename $$t _fuzz); $$t tests/fuzz/corpus/$$n || exit 1; done
 
 ifneq ($(findstring fuzzer,$(FUZZING)),)
-$(O)/fuzz/%: $(O)/tests/fuzz/%.o $$(fuzz_archives)
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $$(call fuzz_archives,$$*)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 fuzz-programs: $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))

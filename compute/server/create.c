@@ -304,7 +304,7 @@ waits static bool check_quotas(struct making *m)
 		api_fail(c, rc);
 		return false;
 	}
-	return metadata_check(c, json_object_get(m->f, "metadata"), most) &&
+	return server_metadata_check(c, json_object_get(m->f, "metadata"), most) &&
 	       quota_allows(m, "instances", u.instances, 1) &&
 	       quota_allows(m, "cores", u.cores, number(m->flavor, "vcpus")) &&
 	       quota_allows(m, "ram", u.ram, number(m->flavor, "ram"));

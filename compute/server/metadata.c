@@ -12,7 +12,7 @@ static int64_t characters(const char *p)
 	return n;
 }
 
-bool metadata_check(struct api_call *c, const json_t *metadata, int64_t most)
+bool server_metadata_check(struct api_call *c, const json_t *metadata, int64_t most)
 {
 	const char *key;
 	json_t *v;
@@ -99,7 +99,7 @@ waits static void set_all(struct api_call *c, bool replace)
 		api_error(c, 400, "Invalid input: 'metadata' is a required property");
 		return;
 	}
-	if (!metadata_check(c, w.with, -1))
+	if (!server_metadata_check(c, w.with, -1))
 		return;
 	AUTO(json_text) doc = server_change(c, change, &w);
 
@@ -149,7 +149,7 @@ void server_meta_set(struct api_call *c)
 		api_error(c, 400, "Request body and URI mismatch");
 		return;
 	}
-	if (!metadata_check(c, w.with, -1))
+	if (!server_metadata_check(c, w.with, -1))
 		return;
 	AUTO(json_text) doc = server_change(c, change, &w);
 

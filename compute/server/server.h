@@ -220,7 +220,7 @@ int server_refuse(struct server_change *ch, int status, const char *fmt, ...) pr
 /* For fn: 409 when others have locked it; 0 otherwise. */
 must_check int server_unlocked(struct server_change *ch, const json_t *doc);
 /* Whether it is text of a server's metadata; else 400 was answered. */
-bool metadata_check(struct api_call *c, const json_t *metadata, int64_t most);
+bool server_metadata_check(struct api_call *c, const json_t *metadata, int64_t most);
 bool tags_check(struct api_call *c, const json_t *tags);
 /* An IP address in its usual form, in the arena; absent when it is none. */
 struct str address_normal(struct arena *a, struct str text, bool v6);

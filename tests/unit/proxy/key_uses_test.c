@@ -81,7 +81,6 @@ static void processes(void **state)
 			     "key=\"1\",result=\"ok\"}"), 0L);
 
 	for (int i = 0; i < ACCOUNTS; i++) {
-		AUTO(arena) a = arena_new();
 		char series[160];
 
 		snprintf(series, sizeof series, "needletail_tempurl_requests_total{account="

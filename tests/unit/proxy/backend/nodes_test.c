@@ -128,7 +128,7 @@ IN_TASK(a_preferred_one, {
 	}
 })
 
-static bool becomes_limited(int id, bool limited)
+waits static bool becomes_limited(int id, bool limited)
 {
 	for (unsigned i = 0; i < 100; i++) {
 		if (node_limited(F.proxy.backend, device(id)) == limited)
