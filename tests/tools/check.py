@@ -23,7 +23,7 @@ SAN_ENV = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=0:strict_string_checks=1:detect_leaks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
-UNIT_LIMIT_S, REPLAY_LIMIT_S, STAGE_LIMIT_S = 300, 120, 1200
+UNIT_LIMIT_S, REPLAY_LIMIT_S, STAGE_LIMIT_S = 300, 120, 2100
 LOG_LINES = 400                 # of a failed stage's log that are shown
 AGAIN_MAX = 10                  # failed tests that have a second try; more is no accident
 
