@@ -3,17 +3,22 @@ import base64
 import hashlib
 import http.server
 import os
+import random
 import socket
 import struct
+import subprocess
+import sys
 import threading
+import time
 import uuid
 
 import pytest
 
 from tests.compute.conftest import service
+from tests.harness.cluster import ROOT
 from tests.harness.ports import PortBlock
 
-DATA = os.urandom(3 * (1 << 20) + 12345)
+DATA = random.Random(7).randbytes(3 * (1 << 20) + 12345)        # the same in every process
 
 
 def make(one, disk_format="raw", **fields):
@@ -385,12 +390,23 @@ class Web(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web():
+    """In a process of its own: what Swift's modules bring into this one (eventlet) may take over
+    its threads, which then never run."""
     ports = PortBlock()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", ports.first), Web)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    serve = ("import http.server; from tests.compute import test_image_data as t; "
+             "http.server.ThreadingHTTPServer(('127.0.0.1', %d), t.Web).serve_forever()")
+    server = subprocess.Popen([sys.executable, "-c", serve % ports.first], cwd=ROOT)
+    until = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", ports.first), timeout=5).close()
+            break
+        except OSError:
+            assert server.poll() is None and time.monotonic() < until
+            time.sleep(0.05)
     yield "127.0.0.1:%d" % ports.first
-    server.shutdown()
-    server.server_close()
+    server.kill()
+    server.wait()
     ports.release()
 
 
