@@ -94,7 +94,8 @@ waits static bool prepare_rebuild(struct api_call *c, struct asked *a)
 	struct str ref = text(a->arg, "imageRef");
 	ssize_t slash = str_rchr(ref, '/');
 
-	if (!server_metadata_check(c, json_object_get(a->arg, "metadata"), server_conf.quota_metadata) ||
+	if (!server_metadata_check(c, json_object_get(a->arg, "metadata"),
+				   server_conf.quota_metadata) ||
 	    image_fetch(c, slash < 0 ? ref : str_skip(ref, (size_t)slash + 1), &image) < 0 ||
 	    !image_fits(c, image, json_object_get(server, "flavor")))
 		return false;
